@@ -1,0 +1,149 @@
+"""The clip table: one row a clip, whatever the corpus.
+
+Columns (a `pyarrow.Table` inside `ClipTable`):
+
+=================  ==================  =======================================================
+``id``             string              unique, stable: ``ravdess/Actor_01/03-01-06-01-02-01-01``
+``audio``          string              path below the corpus folder, with ``/``
+``start``, ``end`` double, null        seconds inside the file; null means from / to its end
+``groups``         list<string>        namespaced: ``speaker:ravdess/07``, ``freesound:1234``
+``split``          string, null        official part: ``train``, ``validation`` or ``test``
+``fold``           int32, null         official fold in which the clip is *tested*, from 1
+``target:<task>``  the task's type     null where the target is missing
+=================  ==================  =======================================================
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from raymtl.errors import ReaderError
+from raymtl.tasks import Task
+
+SPLITS = ("train", "validation", "test")
+TARGET = "target:"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One row, as a reader yields it. `targets` leaves out what is missing."""
+
+    id: str
+    audio: str
+    groups: tuple[str, ...]
+    targets: Mapping[str, Any] = field(default_factory=dict)
+    start: float | None = None
+    end: float | None = None
+    split: str | None = None
+    fold: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ClipTable:
+    """A validated table of clips below `root`. Rows are sorted by id."""
+
+    table: pa.Table
+    root: Path
+
+    @staticmethod
+    def of(clips: Iterable[Clip], root: Path, tasks: Sequence[Task]) -> ClipTable:
+        """Builds, sorts and validates.
+
+        Raises:
+            ReaderError: naming the first offending rows and what to do.
+        """
+        rows = sorted(clips, key=lambda clip: clip.id)
+        table = pa.table(
+            {name: pa.array(values, kind) for name, (kind, values) in _columns(rows, tasks).items()}
+        )
+        _validate(table, root)
+        return ClipTable(table, root)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def ids(self) -> list[str]:
+        return self.table.column("id").to_pylist()  # type: ignore[no-any-return]
+
+    def target(self, task: str) -> pa.ChunkedArray:
+        return self.table.column(TARGET + task)
+
+    def paths(self) -> list[Path]:
+        """Audio file of each row."""
+        return [self.root / name for name in self.table.column("audio").to_pylist()]
+
+    def groups(self) -> list[tuple[str, ...]]:
+        return [tuple(groups) for groups in self.table.column("groups").to_pylist()]
+
+    def where(self, mask: np.ndarray[Any, np.dtype[np.bool_]]) -> ClipTable:
+        return ClipTable(self.table.filter(pa.array(mask)), self.root)
+
+    def select(self, ids: Iterable[str]) -> ClipTable:
+        """Rows of the given ids, in id order.
+
+        Raises:
+            ReaderError: when an id is not in the table.
+        """
+        wanted = pa.array(sorted(ids), pa.string())
+        at = pc.index_in(wanted, value_set=self.table.column("id").combine_chunks())
+        if at.null_count:
+            missing = [i for i, row in zip(wanted.to_pylist(), at.to_pylist(), strict=True)
+                       if row is None]
+            raise ReaderError(f"{self.root}: {_some(missing)} not in the clip table.")
+        return ClipTable(self.table.take(at), self.root)
+
+
+def _columns(rows: Sequence[Clip], tasks: Sequence[Task]) -> dict[str, tuple[Any, list[Any]]]:
+    columns: dict[str, tuple[Any, list[Any]]] = {
+        "id": (pa.string(), [row.id for row in rows]),
+        "audio": (pa.string(), [row.audio for row in rows]),
+        "start": (pa.float64(), [row.start for row in rows]),
+        "end": (pa.float64(), [row.end for row in rows]),
+        "groups": (pa.list_(pa.string()), [list(row.groups) for row in rows]),
+        "split": (pa.string(), [row.split for row in rows]),
+        "fold": (pa.int32(), [row.fold for row in rows]),
+    }
+    for task in tasks:
+        columns[TARGET + task.name] = (task.column, [row.targets.get(task.name) for row in rows])
+    return columns
+
+
+def _validate(table: pa.Table, root: Path) -> None:
+    if not table.num_rows:
+        raise ReaderError(f"{root}: no clips found. Check that the corpus is unpacked here.")
+    twice = [i for i, n in Counter(table.column("id").to_pylist()).items() if n > 1]
+    if twice:
+        raise ReaderError(f"{root}: clip id {_some(twice)} appears more than once. "
+                          "Ids must be unique; look for duplicate rows in the metadata.")
+    for name in dict.fromkeys(table.column("audio").to_pylist()):
+        _inside(name, root)
+    bad = sorted({s for s in table.column("split").to_pylist() if s not in (None, *SPLITS)})
+    if bad:
+        raise ReaderError(f"{root}: split {_some(bad)}; expected one of {', '.join(SPLITS)}.")
+    for groups in table.column("groups").to_pylist():
+        for group in groups or ():
+            if ":" not in group:
+                raise ReaderError(f"{root}: group {group!r} has no namespace; write 'kind:name', "
+                                  "as in 'speaker:ravdess/07'.")
+
+
+def _inside(name: str, root: Path) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name:
+        raise ReaderError(f"{root}: audio path {name!r} leaves the corpus folder. "
+                          "Paths in metadata must lie below it.")
+
+
+def _some(values: Sequence[object], most: int = 20) -> str:
+    """The first few values and how many more."""
+    shown = ", ".join(repr(value) for value in values[:most])
+    return shown if len(values) <= most else f"{shown} (+{len(values) - most} more)"

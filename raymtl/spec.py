@@ -1,0 +1,87 @@
+"""Frozen values whose digest is their identity.
+
+Whatever can change a number is a field of a `Spec`; its digest, joined with that of its input,
+addresses the result. Paths, devices and worker counts are arguments and never enter a spec.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import math
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, ClassVar
+
+_OWN_PACKAGES = ("raymtl", "readers")  # they raise `version`; other code is identified by its text
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Base of everything a study is made of. Fields are scalars, strings, None, tuples, Specs."""
+
+    version: ClassVar[int] = 1  # raise it when equal fields start to give other numbers
+
+
+def canonical(value: object) -> Any:
+    """`value` as plain JSON data in which equal meaning has one form.
+
+    Raises:
+        TypeError: for anything without a stable meaning (functions, paths, mutable containers).
+        ValueError: for NaN or infinite numbers.
+    """
+    if isinstance(value, Spec):
+        return _canonical_spec(value)
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value!r} cannot be part of a spec: it has no stable digest.")
+        return value
+    if isinstance(value, tuple | list):
+        return [canonical(part) for part in value]
+    if isinstance(value, dict):
+        return {str(key): canonical(part) for key, part in value.items()}
+    if isinstance(value, type):
+        return [value.__module__, value.__qualname__]
+    raise TypeError(
+        f"{value!r} ({type(value).__name__}) cannot be part of a spec: "
+        "use numbers, strings, tuples and other specs."
+    )
+
+
+def _canonical_spec(spec: Spec) -> list[Any]:
+    kind = type(spec)
+    if not is_dataclass(spec) or not kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        raise TypeError(f"{kind.__qualname__} must be decorated with @dataclass(frozen=True).")
+    hash(spec)  # refuses mutable parts
+    identity: list[Any] = [kind.__module__, kind.__qualname__, kind.version]
+    if kind.__module__.split(".")[0] not in _OWN_PACKAGES:
+        identity.append(_source_digest(kind))
+    values = {f.name: canonical(getattr(spec, f.name)) for f in fields(spec)}
+    return [identity, values]
+
+
+def _source_digest(kind: type) -> str:
+    """Digest of a class written in a study or a user's module: editing it gives a new address."""
+    try:
+        text = inspect.getsource(kind)
+    except (OSError, TypeError):
+        text = ""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def digest(value: object) -> str:
+    """SHA-256 (hex, 64 characters) of a spec or of plain data holding specs."""
+    text = json.dumps(canonical(value), sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def describe(spec: Spec) -> str:
+    """A short human label: the class and the fields that differ from their defaults."""
+    parts = []
+    for field in fields(spec):
+        value = getattr(spec, field.name)
+        if value != field.default and not isinstance(value, Spec | tuple):
+            parts.append(f"{field.name}={value}")
+    return f"{type(spec).__name__}({', '.join(parts)})"

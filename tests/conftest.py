@@ -1,0 +1,20 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: runs must be repeatable
+
+import pytest
+
+RECORDINGS = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """Real recordings beside the checkout; tests that need them skip where they are absent."""
+    if not RECORDINGS.is_dir():
+        pytest.skip("the shared recordings are not on this machine")
+    return RECORDINGS
