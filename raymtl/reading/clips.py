@@ -9,7 +9,8 @@ Columns (a `pyarrow.Table` inside `ClipTable`):
 ``groups``         list<string>        namespaced: ``speaker:ravdess/07``, ``freesound:1234``
 ``split``          string, null        official part: ``train``, ``validation`` or ``test``
 ``fold``           int32, null         official fold in which the clip is *tested*, from 1
-``target:<task>``  the task's type     null where the target is missing
+``target:<task>``  the task's type     null where the target is missing; a corpus annotated in
+                                       time gives `EVENTS`, which become labels when cut
 =================  ==================  =======================================================
 """
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,6 +31,8 @@ from raymtl.tasks import Task
 
 SPLITS = ("train", "validation", "test")
 TARGET = "target:"
+EVENTS = pa.list_(pa.struct([("start", pa.float64()), ("end", pa.float64()),
+                             ("label", pa.string())]))  # seconds from the start of the file
 
 
 @dataclass(frozen=True)
@@ -48,24 +51,33 @@ class Clip:
 
 @dataclass(frozen=True, eq=False)
 class ClipTable:
-    """A validated table of clips below `root`. Rows are sorted by id."""
+    """A validated table of clips below `root`. Rows are sorted by id.
+
+    notes: what the reader left out and why, one sentence each, for the user to see.
+    """
 
     table: pa.Table
     root: Path
+    notes: tuple[str, ...] = ()
 
     @staticmethod
-    def of(clips: Iterable[Clip], root: Path, tasks: Sequence[Task]) -> ClipTable:
-        """Builds, sorts and validates.
+    def of(
+        clips: Iterable[Clip],
+        root: Path,
+        tasks: Sequence[Task],
+        kinds: Mapping[str, pa.DataType] | None = None,
+        notes: Sequence[str] = (),
+    ) -> ClipTable:
+        """Builds, sorts and validates; `kinds` are column types other than the task's own.
 
         Raises:
             ReaderError: naming the first offending rows and what to do.
         """
         rows = sorted(clips, key=lambda clip: clip.id)
-        table = pa.table(
-            {name: pa.array(values, kind) for name, (kind, values) in _columns(rows, tasks).items()}
-        )
+        columns = _columns(rows, tasks, kinds or {})
+        table = pa.table({name: pa.array(values, kind) for name, (kind, values) in columns.items()})
         _validate(table, root)
-        return ClipTable(table, root)
+        return ClipTable(table, root, tuple(notes))
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -85,7 +97,7 @@ class ClipTable:
         return [tuple(groups) for groups in self.table.column("groups").to_pylist()]
 
     def where(self, mask: np.ndarray[Any, np.dtype[np.bool_]]) -> ClipTable:
-        return ClipTable(self.table.filter(pa.array(mask)), self.root)
+        return replace(self, table=self.table.filter(pa.array(mask)))
 
     def select(self, ids: Iterable[str]) -> ClipTable:
         """Rows of the given ids, in id order.
@@ -99,10 +111,12 @@ class ClipTable:
             missing = [i for i, row in zip(wanted.to_pylist(), at.to_pylist(), strict=True)
                        if row is None]
             raise ReaderError(f"{self.root}: {_some(missing)} not in the clip table.")
-        return ClipTable(self.table.take(at), self.root)
+        return replace(self, table=self.table.take(at))
 
 
-def _columns(rows: Sequence[Clip], tasks: Sequence[Task]) -> dict[str, tuple[Any, list[Any]]]:
+def _columns(
+    rows: Sequence[Clip], tasks: Sequence[Task], kinds: Mapping[str, pa.DataType]
+) -> dict[str, tuple[Any, list[Any]]]:
     columns: dict[str, tuple[Any, list[Any]]] = {
         "id": (pa.string(), [row.id for row in rows]),
         "audio": (pa.string(), [row.audio for row in rows]),
@@ -113,7 +127,8 @@ def _columns(rows: Sequence[Clip], tasks: Sequence[Task]) -> dict[str, tuple[Any
         "fold": (pa.int32(), [row.fold for row in rows]),
     }
     for task in tasks:
-        columns[TARGET + task.name] = (task.column, [row.targets.get(task.name) for row in rows])
+        kind = kinds.get(task.name, task.column)
+        columns[TARGET + task.name] = (kind, [row.targets.get(task.name) for row in rows])
     return columns
 
 
