@@ -27,6 +27,8 @@ class Reader(Spec, ABC):
     corpus: ClassVar[str]  # short ASCII name, first part of every clip id: "ravdess"
     folder: ClassVar[str]  # its folder below the data root
     home: ClassVar[str]  # where it comes from, its size and its licence, in one line
+    learns: ClassVar[tuple[tuple[str, str], ...]] = (("speaker", "speaker"),)
+    # (task, kind of group): the task's classes are such groups, so they must be on both sides
 
     @property
     @abstractmethod
@@ -80,6 +82,7 @@ class Source(Spec):
     heads: (task name, head name) pairs; a renamed task gets a head of its own.
     limit: (label, most clips) pairs; 0 drops the label. Drawn with the study's seed, over groups'
         clips, before splitting.
+    groups: kinds of groups kept on one side of a split; None means all but those a task learns.
     signal, stages, folds: in place of the study's.
     """
 
@@ -88,6 +91,7 @@ class Source(Spec):
     label: str = ""
     heads: tuple[tuple[str, str], ...] = ()
     limit: tuple[tuple[str, int], ...] = ()
+    groups: tuple[str, ...] | None = None
     signal: Spec | None = None  # a Signal; typed loosely, for imports point down the page
     stages: tuple[Spec, ...] | None = None
     folds: Spec | None = None
@@ -101,6 +105,12 @@ class Source(Spec):
         """The chosen tasks under their head names."""
         heads = dict(self.heads)
         return tuple(task.renamed(heads.get(task.name, task.name)) for task in self.chosen)
+
+    @property
+    def learnt_groups(self) -> frozenset[str]:
+        """Kinds of groups that are classes of a chosen task, such as the speakers to be told apart."""
+        learns = dict(self.reader.learns)
+        return frozenset(learns[t.name] for t in self.chosen if t.name in learns)
 
     def with_(self, **changes: Any) -> Source:
         """A copy with some parts replaced; mappings and lists become tuples.

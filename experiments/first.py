@@ -1,0 +1,26 @@
+"""Does a network that also learns who speaks recognise digits better, and the reverse?
+
+Free Spoken Digit Dataset, its official test part (takes 0 to 4).
+"""
+
+from raymtl.experiment import Experiment, combinations
+from raymtl.extraction.audio import Signal
+from raymtl.extraction.features import LogMel
+from raymtl.loading.batches import Alternating
+from raymtl.loading.splits import Official
+from raymtl.loading.stages import FixedLength, Standardise
+from raymtl.models.cnn import SharedCnn
+from raymtl.training.training import Adam, Training
+from readers.fsdd import Fsdd
+
+experiment = Experiment(
+    name="first",
+    sources=[Fsdd().source("digit"), Fsdd().source("speaker")],
+    combinations=combinations(1, "all"),
+    signal=Signal(rate=8_000),
+    extractions=[LogMel(bands=40)],
+    stages=[Standardise("feature"), FixedLength(64)],
+    models=[SharedCnn(width=32, depth=4)],
+    folds=Official(),
+    training=Training(epochs=30, batches=Alternating(32), optimiser=Adam(2e-3), patience=8),
+)

@@ -1,0 +1,218 @@
+"""A study as a frozen value: sources × combinations × extractions × models × folds × seeds.
+
+Building one reads no data and starts nothing; what is wrong in it is said at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from itertools import combinations as subsets
+from typing import Literal
+
+from raymtl.errors import StudyError
+from raymtl.extraction.audio import Signal
+from raymtl.extraction.features import Extraction
+from raymtl.loading.splits import KFold, Splitter, Validation
+from raymtl.loading.stages import Stage
+from raymtl.models.model import Model
+from raymtl.reading.reader import Source
+from raymtl.spec import Spec
+from raymtl.tasks import Task
+from raymtl.training.training import Training
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True)
+class Combinations(Spec):
+    """Which sources are trained together: sets of these sizes, all of them, or named sets."""
+
+    sizes: tuple[int, ...] = ()
+    everything: bool = False
+    named: tuple[tuple[str, ...], ...] = ()
+
+    def of(self, names: Sequence[str]) -> list[tuple[str, ...]]:
+        """Sets of source names, smallest first, none twice; each set sorted by name.
+
+        Raises:
+            StudyError: for a size or a name that the study cannot give.
+        """
+        chosen: list[tuple[str, ...]] = []
+        for size in self.sizes:
+            if not 1 <= size <= len(names):
+                raise StudyError(f"combinations of {size}: the study has {len(names)} sources; "
+                                 "give sizes between 1 and that.")
+            chosen += subsets(names, size)
+        chosen += [tuple(names)] if self.everything else []
+        for named in self.named:
+            unknown = [name for name in named if name not in names]
+            if unknown:
+                raise StudyError(f"combination {named}: no source {unknown[0]!r}; "
+                                 f"the study has {', '.join(names)}.")
+            chosen.append(named)
+        return sorted({tuple(sorted(c)) for c in chosen}, key=lambda c: (len(c), c))
+
+
+def combinations(*which: int | Literal["all"] | Sequence[str]) -> Combinations:
+    """Sets by size (``1``), all sources (``"all"``), or by name (``["a", "b"]``)."""
+    sizes, named, everything = [], [], False
+    for part in which:
+        if part == "all":
+            everything = True
+        elif isinstance(part, int):
+            sizes.append(part)
+        elif isinstance(part, str):
+            raise StudyError(f"combinations({part!r}): expected a size, 'all' or a list of names.")
+        else:
+            named.append(tuple(part))
+    return Combinations(tuple(sizes), everything, tuple(named))
+
+
+@dataclass(frozen=True)
+class Cell(Spec):
+    """One point of the grid; its runs differ only in fold and seed."""
+
+    sources: tuple[str, ...]
+    extraction: Extraction
+    model: Model
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment(Spec):
+    """The grid of a study and everything that its numbers depend on.
+
+    seeds: one run a fold for each; they change initialisation and order, never the split.
+    seed: of the split and of the clips drawn by limits.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    combinations: Combinations = Combinations((1,), everything=True)
+    signal: Signal = Signal()
+    extractions: tuple[Extraction, ...]
+    stages: tuple[Stage, ...] = ()
+    models: tuple[Model, ...]
+    folds: Splitter = KFold(5)
+    validation: Validation = Validation()
+    training: Training
+    seeds: tuple[int, ...] = (0,)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+        self._check_parts()
+        self._check_names()
+        self._check_heads()
+
+    def _check_parts(self) -> None:
+        kinds: dict[str, type] = {"sources": Source, "extractions": Extraction, "models": Model,
+                                  "stages": Stage, "seeds": int}
+        for part, kind in kinds.items():
+            values = getattr(self, part)
+            wrong = [v for v in values if not isinstance(v, kind)] if isinstance(values, tuple) else 1
+            if wrong or (not values and part != "stages"):
+                raise StudyError(f"{self.name}: {part} is {values!r}; "
+                                 f"expected a list of {kind.__name__} values.")
+        for part, kind in {"signal": Signal, "folds": Splitter, "training": Training,
+                           "combinations": Combinations, "validation": Validation}.items():
+            if not isinstance(getattr(self, part), kind):
+                raise StudyError(f"{self.name}: {part} is {getattr(self, part)!r}; "
+                                 f"expected a {kind.__name__}.")
+        for source in self.sources:
+            _check_source(source)
+
+    def _check_names(self) -> None:
+        for name in (self.name, *self.source_names):
+            if not _NAME.fullmatch(name.replace("+", "_")):
+                raise StudyError(f"name {name!r}: use ASCII letters, digits, '_', '-' and '.'; "
+                                 "give a source another one with label=.")
+        twice = _repeated(self.source_names)
+        if twice:
+            raise StudyError(f"{self.name}: two sources are called {twice[0]!r}; "
+                             "tell them apart with label=.")
+        cells = _repeated([cell.name for cell in self.cells()])
+        if cells:
+            raise StudyError(f"{self.name}: two cells are called {cells[0]!r}; two extractions or "
+                             "models of the study are equal.")
+
+    def _check_heads(self) -> None:
+        for combination in self.combinations.of(self.source_names):
+            heads: dict[str, tuple[Task, str]] = {}
+            for name in combination:
+                for task in self.source(name).tasks:
+                    other, where = heads.setdefault(task.name, (task.head, name))
+                    if other != task.head:
+                        raise StudyError(
+                            f"{self.name}: task {task.name!r} differs between {where} and {name}, "
+                            "so they cannot share a head. Map the labels (aliases=), or give one "
+                            f"a head of its own: heads={{{task.name!r}: 'another name'}}.")
+
+    @property
+    def source_names(self) -> list[str]:
+        return [source.name for source in self.sources]
+
+    def source(self, name: str) -> Source:
+        return next(source for source in self.sources if source.name == name)
+
+    def signal_of(self, source: Source) -> Signal:
+        return source.signal or self.signal  # type: ignore[return-value]  # checked when built
+
+    def stages_of(self, source: Source) -> tuple[Stage, ...]:
+        return self.stages if source.stages is None else source.stages  # type: ignore[return-value]
+
+    def folds_of(self, source: Source) -> Splitter:
+        return source.folds or self.folds  # type: ignore[return-value]
+
+    def cells(self) -> list[Cell]:
+        """The grid without folds and seeds."""
+        methods = list(zip(self.extractions, short_names(self.extractions), strict=True))
+        networks = list(zip(self.models, short_names(self.models), strict=True))
+        return [
+            Cell(combination, extraction, model, cell_name(combination, method, network))
+            for combination in self.combinations.of(self.source_names)
+            for extraction, method in methods
+            for model, network in networks
+        ]
+
+
+def _check_source(source: Source) -> None:
+    for part, kind in {"signal": Signal, "folds": Splitter}.items():
+        value = getattr(source, part)
+        if value is not None and not isinstance(value, kind):
+            raise StudyError(f"source {source.name}: {part} is {value!r}; expected {kind.__name__}.")
+    if any(not isinstance(stage, Stage) for stage in source.stages or ()):
+        raise StudyError(f"source {source.name}: stages is {source.stages!r}; expected Stage values.")
+    heads = _repeated([task.name for task in source.tasks])
+    if heads:
+        raise StudyError(f"source {source.name}: two tasks share the head {heads[0]!r}.")
+
+
+def short_names(specs: Sequence[Spec]) -> list[str]:
+    """A name a spec: its class, lower case, and the fields in which it differs from its siblings."""
+    names = []
+    for spec in specs:
+        siblings = [s for s in specs if type(s) is type(spec)]
+        differing = [f.name for f in fields(spec)
+                     if len({repr(getattr(s, f.name)) for s in siblings}) > 1]
+        values = [f"{name}{_plain(getattr(spec, name))}" for name in differing]
+        names.append("-".join([type(spec).__name__.lower(), *values]))
+    return names
+
+
+def _plain(value: object) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "_", str(value)).strip("_")
+
+
+def cell_name(combination: Iterable[str], extraction: str, model: str) -> str:
+    """A label for people; results are found by digest."""
+    return f"{'__'.join(combination)}--{extraction}--{model}".replace("+", "_")
+
+
+def _repeated(names: Sequence[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})

@@ -1,0 +1,160 @@
+"""From a source of the study to the clips that can be used: read, inspect, cut, limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from raymtl.errors import AudioError, ReaderError
+from raymtl.experiment import Experiment
+from raymtl.extraction.audio import ClipRow, Signal, Skipped
+from raymtl.extraction.inspection import FileFacts, inspect
+from raymtl.extraction.segments import cut
+from raymtl.loading.limits import limit
+from raymtl.reading.clips import TARGET, ClipTable
+from raymtl.reading.reader import Reader, Source
+
+BAD_FILES = ("fail", "skip")
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A source ready to be planned with.
+
+    table: the clips that are learnt from, after limits; groups are those that splits respect.
+    rows: what is extracted: the same clips before limits, so that a limit costs no extraction.
+    """
+
+    source: Source
+    signal: Signal
+    table: ClipTable
+    rows: tuple[ClipRow, ...]
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Corpora:
+    """All sources of a study, and what is known of their files."""
+
+    sources: dict[str, Prepared]
+    facts: dict[Path, FileFacts]
+
+
+def prepare(experiment: Experiment, data: Path, cache: Path | None, bad_files: str) -> Corpora:
+    """Reads every corpus once and inspects every recording that a source uses.
+
+    Args:
+        cache: Parquet file that remembers inspected recordings, or None.
+        bad_files: ``fail`` or ``skip`` recordings that cannot be opened.
+
+    Raises:
+        ReaderError, AudioError, StudyError, TaskError: what is wrong with the data, before any
+            compute is spent on it.
+    """
+    tables = _read(experiment, data)
+    chosen = {s.name: _labelled(tables[s.reader], s) for s in experiment.sources}
+    paths = {path for table in chosen.values() for path in table.paths()}
+    facts = inspect(sorted(paths), cache)
+    learnt = _learnt(experiment)
+    sources = {}
+    for source in experiment.sources:
+        table, skipped = _usable(chosen[source.name], facts, bad_files, source.name)
+        sources[source.name] = _prepared(source, table, skipped, facts, experiment, learnt)
+    return Corpora(sources, facts)
+
+
+def _read(experiment: Experiment, data: Path) -> dict[Reader, ClipTable]:
+    return {
+        reader: reader.read(reader.locate(data))
+        for reader in dict.fromkeys(source.reader for source in experiment.sources)
+    }
+
+
+def _labelled(table: ClipTable, source: Source) -> ClipTable:
+    """Clips with a target for at least one chosen task; others teach this source nothing."""
+    known = None
+    for task in source.chosen:
+        valid = pc.is_valid(table.target(task.name))
+        known = valid if known is None else pc.or_(known, valid)
+    kept = table.where(known.combine_chunks().to_numpy(zero_copy_only=False))
+    if not len(kept):
+        raise ReaderError(f"source {source.name}: no clip of {table.root} has a target for "
+                          f"{', '.join(t.name for t in source.chosen)}.")
+    for task in source.chosen:
+        task.encode(kept.target(task.name)) if not _events(kept, task.name) else None
+    return kept
+
+
+def _events(table: ClipTable, task: str) -> bool:
+    kind = table.table.schema.field(TARGET + task).type
+    return pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)
+
+
+def _usable(table: ClipTable, facts: Mapping[Path, FileFacts], bad_files: str,
+            name: str) -> tuple[ClipTable, tuple[Skipped, ...]]:
+    errors = [(i, str(path), facts[path].error)
+              for i, path in zip(table.ids, table.paths(), strict=True) if facts[path].error]
+    skipped = tuple(Skipped(i, path, str(error)) for i, path, error in errors)
+    if skipped and bad_files == "fail":
+        raise AudioError(unreadable(name, skipped))
+    bad = {s.id for s in skipped}
+    return table.select(i for i in table.ids if i not in bad) if bad else table, skipped
+
+
+def unreadable(name: str, skipped: tuple[Skipped, ...], most: int = 20) -> str:
+    """One message for all clips of a source that cannot be used."""
+    lines = [f"  {s.path}: {s.reason}" for s in skipped[:most]]
+    more = f"\n  (+{len(skipped) - most} more)" if len(skipped) > most else ""
+    return (f"source {name}: {len(skipped)} recordings cannot be used:\n" + "\n".join(lines) + more
+            + "\nMend or remove them, or pass --bad-files skip to go on without them.")
+
+
+def _learnt(experiment: Experiment) -> dict[str, frozenset[str]]:
+    """Per corpus, the kinds of groups that some source learns as classes: nobody keeps them apart."""
+    learnt: dict[str, frozenset[str]] = {}
+    for source in experiment.sources:
+        corpus = source.reader.corpus
+        learnt[corpus] = learnt.get(corpus, frozenset()) | source.learnt_groups
+    return learnt
+
+
+def _prepared(source: Source, table: ClipTable, skipped: tuple[Skipped, ...],
+              facts: Mapping[Path, FileFacts], experiment: Experiment,
+              learnt: Mapping[str, frozenset[str]]) -> Prepared:
+    signal = experiment.signal_of(source)
+    table = cut(table, facts, signal, source.chosen)
+    rows = clip_rows(table)
+    table = limit(table, source.chosen, source.limit, experiment.seed)
+    kinds = learnt[source.reader.corpus]
+    notes = list(getattr(table, "notes", ()))
+    present = {group.split(":")[0] for groups in table.groups() for group in groups}
+    for kind in sorted(present & kinds if source.groups is None else set()):
+        notes.append(f"{source.name}: {kind} groups are not kept apart, for a task of this study "
+                     f"tells the {kind}s of {source.reader.corpus} apart.")
+    return Prepared(source, signal, _respecting(table, source.groups, kinds), rows, skipped,
+                    tuple(notes))
+
+
+def _respecting(table: ClipTable, kept: tuple[str, ...] | None,
+                learnt: frozenset[str]) -> ClipTable:
+    groups = [
+        [g for g in groups
+         if (g.split(":")[0] in kept if kept is not None else g.split(":")[0] not in learnt)]
+        for groups in table.groups()
+    ]
+    at = table.table.schema.get_field_index("groups")
+    column = pa.array(groups, pa.list_(pa.string()))
+    return ClipTable(table.table.set_column(at, "groups", column), table.root)
+
+
+def clip_rows(table: ClipTable) -> tuple[ClipRow, ...]:
+    """What extraction needs to know of each clip."""
+    starts = table.table.column("start").to_pylist()
+    ends = table.table.column("end").to_pylist()
+    return tuple(ClipRow(*row) for row in
+                 zip(table.ids, map(str, table.paths()), starts, ends, strict=True))

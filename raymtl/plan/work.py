@@ -1,0 +1,226 @@
+"""The plan of a study: feature sets, fits, cells and runs, and which of them are done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from raymtl.errors import StudyError
+from raymtl.experiment import Cell, Experiment
+from raymtl.extraction.audio import ClipRow, Signal
+from raymtl.extraction.features import Extraction
+from raymtl.extraction.store import Chunk, FeatureStore, chunks, feature_address
+from raymtl.loading.fits import FitMember, FitRequest
+from raymtl.loading.splits import Split, SplitInput, split_sources
+from raymtl.plan.sources import Corpora, Prepared, prepare
+from raymtl.reading.clips import ClipTable
+from raymtl.results.records import Entry, reconcile
+from raymtl.spec import digest
+from raymtl.study import Study
+from raymtl.training.job import RunJob, SourceInRun
+
+RUN_FORMAT = 1  # raise it when an unchanged run would give other numbers or another record
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureJob:
+    """One feature set; several sources share it when they need the same clips."""
+
+    address: str
+    signal: Signal
+    extraction: Extraction
+    sources: tuple[str, ...]
+    rows: tuple[ClipRow, ...]
+    chunks: tuple[Chunk, ...]
+    cached: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All of a study's work. `entries` says what is done; nothing else does."""
+
+    study: Study
+    experiment: Experiment
+    store: Path
+    corpora: Corpora
+    splits: Sequence[Split]
+    features: Sequence[FeatureJob]
+    fits: Mapping[str, FitRequest]
+    cells: Sequence[Cell]
+    runs: Sequence[RunJob]
+    entries: Mapping[str, Entry]
+    notes: Sequence[str] = field(default=())
+
+    @property
+    def sweep(self) -> Path:
+        """Folder of everything this study leaves behind."""
+        return self.store / "sweeps" / self.experiment.name
+
+    @property
+    def tables(self) -> dict[str, ClipTable]:
+        return {name: prepared.table for name, prepared in self.corpora.sources.items()}
+
+    @property
+    def missing(self) -> list[RunJob]:
+        """Runs without a record."""
+        return [job for job in self.runs if not self.is_done(job.run)]
+
+    def is_done(self, run: str) -> bool:
+        return run in self.entries and self.entries[run].status == "done"
+
+    def needed_features(self) -> list[FeatureJob]:
+        """Feature sets that a missing run needs and the store lacks."""
+        needed = {source.features for job in self.missing for source in job.sources}
+        return [job for job in self.features if not job.cached and job.address in needed]
+
+    def needed_fits(self) -> list[FitRequest]:
+        """Fits that a missing run needs and the store lacks."""
+        needed = {source.fit for job in self.missing for source in job.sources}
+        return [request for address, request in self.fits.items()
+                if address in needed and not (self.store / "fits" / f"{address}.json").exists()]
+
+
+def make_plan(study: Study, experiment: Experiment, data: Path, store: Path, *,
+              only: str | None = None, bad_files: str = "fail") -> Plan:
+    """Reads and inspects the data, splits it, and addresses every result the study asks for.
+
+    Args:
+        only: shell pattern; cells whose name matches, or whose source, extraction or model name
+            does, are planned.
+
+    Raises:
+        RaymtlError: for anything wrong with study or data.
+    """
+    corpora = prepare(experiment, data, store / "inspected.parquet", bad_files)
+    splits = _split(experiment, corpora.sources)
+    cells = _chosen(experiment.cells(), only)
+    features = _features(experiment, corpora, cells, store)
+    addresses = {(name, job.extraction): job.address for job in features for name in job.sources}
+    jobs, fits = _Jobs(experiment, corpora.sources, splits, addresses).all(cells)
+    entries, notes = reconcile(store / "sweeps" / experiment.name, [job.run for job in jobs])
+    notes = [*notes, *(n for p in corpora.sources.values() for n in p.notes), *_conflicts(splits)]
+    return Plan(study, experiment, store, corpora, splits, features, fits, cells, jobs, entries,
+                tuple(dict.fromkeys(notes)))
+
+
+def _chosen(cells: Sequence[Cell], only: str | None) -> list[Cell]:
+    if only is None:
+        return list(cells)
+    chosen = [cell for cell in cells if fnmatch(cell.name, only) or fnmatch(cell.name, f"*{only}*")]
+    if not chosen:
+        names = "\n  ".join(cell.name for cell in cells[:10])
+        raise StudyError(f"--only {only!r} matches no cell. The first cells are:\n  {names}")
+    return chosen
+
+
+def _split(experiment: Experiment, sources: Mapping[str, Prepared]) -> list[Split]:
+    inputs = [
+        SplitInput(name, prepared.table, prepared.source.chosen,
+                   experiment.folds_of(prepared.source))
+        for name, prepared in sources.items()
+    ]
+    return list(split_sources(inputs, experiment.validation, experiment.seed))
+
+
+def _conflicts(splits: Sequence[Split]) -> list[str]:
+    counts: dict[tuple[str, str, str], int] = {}
+    for split in splits:
+        for c in split.conflicts:
+            key = (c.trained, c.tested, c.group.split(":")[0])
+            counts[key] = counts.get(key, 0) + 1
+    return [f"official splits put {n} {kind} groups on both sides: trained in {trained}, "
+            f"tested in {tested}" for (trained, tested, kind), n in sorted(counts.items())]
+
+
+def _features(experiment: Experiment, corpora: Corpora, cells: Sequence[Cell],
+              store: Path) -> list[FeatureJob]:
+    needed = {(name, cell.extraction) for cell in cells for name in cell.sources}
+    owners: dict[str, list[str]] = {}
+    parts: dict[str, tuple[Prepared, Extraction]] = {}
+    for name, prepared in corpora.sources.items():
+        for extraction in experiment.extractions:
+            if (name, extraction) in needed:
+                address = feature_address(prepared.signal, extraction, prepared.rows, corpora.facts)
+                owners.setdefault(address, []).append(name)
+                parts[address] = (prepared, extraction)
+    features = FeatureStore(store / "features")
+    return [
+        FeatureJob(address, prepared.signal, extraction, tuple(owners[address]), prepared.rows,
+                   tuple(chunks(prepared.rows, corpora.facts)), features.complete(address))
+        for address, (prepared, extraction) in parts.items()
+    ]
+
+
+class _Jobs:
+    """Builds run jobs and the fits they need; digests of long id lists are made once."""
+
+    def __init__(self, experiment: Experiment, sources: Mapping[str, Prepared],
+                 splits: Sequence[Split], addresses: Mapping[tuple[str, Extraction], str]) -> None:
+        self._experiment = experiment
+        self._sources = sources
+        self._splits = splits
+        self._addresses = addresses
+        self._digests: dict[int, str] = {}
+        self._fits: dict[str, FitRequest] = {}
+        self._targets = {name: _target_digest(p) for name, p in sources.items()}
+
+    def all(self, cells: Sequence[Cell]) -> tuple[list[RunJob], dict[str, FitRequest]]:
+        jobs = [
+            self._job(cell, split, repeat, members)
+            for cell in cells
+            for split in self._splits
+            for members in [self._members(cell, split)]
+            for repeat in self._experiment.seeds
+        ]
+        return jobs, self._fits
+
+    def _members(self, cell: Cell, split: Split) -> tuple[SourceInRun, ...]:
+        own = {name: FitMember(self._addresses[name, cell.extraction], split.parts[name].train)
+               for name in cell.sources}
+        members = []
+        for name in cell.sources:
+            source, part = self._sources[name].source, split.parts[name]
+            others = tuple(own[other] for other in cell.sources if other != name)
+            request = FitRequest(self._experiment.stages_of(source), own[name], others)
+            address = request.address
+            self._fits.setdefault(address, request)
+            members.append(SourceInRun(
+                name, source.tasks, tuple(t.name for t in source.chosen), own[name].features,
+                address, part.train, part.validation, part.test))
+        return tuple(members)
+
+    def _job(self, cell: Cell, split: Split, repeat: int,
+             members: tuple[SourceInRun, ...]) -> RunJob:
+        seed = _seed(self._experiment.seed, repeat, split.fold)
+        address = digest({
+            "format": RUN_FORMAT, "model": cell.model, "training": self._experiment.training,
+            "seed": seed,
+            "sources": [[m.name, m.features, m.fit, list(m.tasks), self._targets[m.name],
+                         *map(self._ids, (m.train, m.validation, m.test))] for m in members],
+        })
+        names = set(cell.sources)
+        conflicts = tuple(c for c in split.conflicts if {c.trained, c.tested} <= names)
+        run = f"{cell.name[:80]}.f{split.fold}.s{repeat}-{address[:12]}"
+        return RunJob(run, address, cell, split.fold, repeat, seed, members,
+                      self._experiment.training, conflicts)
+
+    def _ids(self, ids: tuple[str, ...]) -> str:
+        if id(ids) not in self._digests:  # the tuples live as long as the splits do
+            self._digests[id(ids)] = hashlib.sha256("\n".join(ids).encode()).hexdigest()
+        return self._digests[id(ids)]
+
+
+def _target_digest(prepared: Prepared) -> str:
+    """Of the labels themselves: a corrected label gives new runs, not new features."""
+    columns = [prepared.table.target(task.name).to_pylist() for task in prepared.source.chosen]
+    text = json.dumps([prepared.table.ids, columns], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _seed(study: int, repeat: int, fold: int) -> int:
+    text = f"{study}/{repeat}/{fold}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") & 0x7FFFFFFF

@@ -1,0 +1,55 @@
+"""What one run needs to know: plain values that travel to the process that trains it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from raymtl.experiment import Cell
+from raymtl.loading.splits import Conflict
+from raymtl.tasks import Task
+from raymtl.training.training import Training
+
+
+@dataclass(frozen=True)
+class SourceInRun:
+    """One source of a run's combination, for one fold.
+
+    tasks: under their head names; columns: the same tasks' names in the clip table.
+    features, fit: addresses of the feature set and of the fitted stages.
+    train, validation, test: clip ids.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    columns: tuple[str, ...]
+    features: str
+    fit: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """One fold and one seed of a cell.
+
+    run: name of its folder: a readable label and the first part of `digest`.
+    digest: of everything that can change its numbers.
+    seed: of initialisation, order and dropout; a function of the study's seeds and the fold.
+    """
+
+    run: str
+    digest: str
+    cell: Cell
+    fold: int
+    repeat: int
+    seed: int
+    sources: tuple[SourceInRun, ...]
+    training: Training
+    conflicts: tuple[Conflict, ...] = ()
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Every head once, in order of the sources."""
+        heads = {task.name: task for source in self.sources for task in source.tasks}
+        return tuple(heads.values())
