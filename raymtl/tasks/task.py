@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import torch
 from torch import Tensor
 
 from raymtl.spec import Spec
 
+Column: TypeAlias = pa.Array | pa.ChunkedArray
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
@@ -79,7 +79,7 @@ class Task(Spec, ABC):
         """Arrow type of this task's target column in a clip table."""
 
     @abstractmethod
-    def encode(self, column: pa.Array | pa.ChunkedArray) -> Targets:
+    def encode(self, column: Column) -> Targets:
         """Targets of a column; null becomes invalid.
 
         Raises:
@@ -106,6 +106,15 @@ class Task(Spec, ABC):
     @abstractmethod
     def measure(self, scores: Floats, targets: Targets) -> Scores:
         """Every metric of the task on N clips; never raises for an absent class or empty input."""
+
+    @abstractmethod
+    def quick(self, scores: Floats, targets: Targets) -> float | None:
+        """The primary metric alone, as `measure` gives it; None where it is undefined."""
+
+    @property
+    def head(self) -> Self:
+        """The task as the network sees it: sources whose heads are equal share one."""
+        return self
 
     def renamed(self, name: str) -> Self:
         return replace(self, name=name)
