@@ -1,0 +1,139 @@
+"""The command line: parse, call one function, print. Every failure exits non-zero."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from raymtl.errors import RaymtlError
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class _Group(click.Group):
+    """Turns our errors into one message and exit code 2; lists commands in order of use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except RaymtlError as error:
+            click.secho("error: ", fg="red", bold=True, err=True, nl=False)
+            click.echo(str(error), err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="raymtl")
+def main() -> None:
+    """Which audio tasks and datasets should be learnt together, and how sure are we?"""
+
+
+def _data_and_store(command: Any) -> Any:
+    data = click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path),
+                        help="Folder that holds the corpora. Without it, miniatures are used.")
+    store = click.option("--store", default="raymtl-store", show_default=True, envvar="RAYMTL_STORE",
+                         help="Where features, fits and results are kept.")
+    return data(store(command))
+
+
+def _bad_files(command: Any) -> Any:
+    return click.option("--bad-files", type=click.Choice(["fail", "skip"]), default="fail",
+                        show_default=True, help="What to do about recordings that cannot be used.")(
+                            command)
+
+
+_ONLY = click.option("--only", metavar="PATTERN",
+                     help="Only cells whose name matches, such as 'fsdd.digit*' or 'logmel'.")
+
+
+@main.command()
+@click.argument("study", type=FILE)
+@_data_and_store
+@_bad_files
+@_ONLY
+@click.option("--lanes", type=click.IntRange(1), help="Runs trained side by side. [default: CPUs]")
+@click.option("--gpus-per-cell", type=click.FloatRange(0), default=0.0, show_default=True,
+              help="GPU share of each cell; 0.25 puts four on one GPU.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True,
+              help="Ray Train workers for each cell.")
+@click.option("--address", help="A running Ray cluster; without it a local one is started.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first run that fails.")
+@click.option("--plain", is_flag=True, help="Plain progress lines, as when output is not a terminal.")
+def sweep(study: Path, data: Path | None, store: str, bad_files: str, only: str | None,
+          **options: Any) -> None:
+    """Run what STUDY asks for and has no record yet; end in one table and one page.
+
+    The same command may be run again at any time: it does what is left. Exit code 0 means that
+    every requested run has a record; 1, that some failed; 2, that the input is at fault; 130, that
+    it was interrupted.
+    """
+    from raymtl.engine.sweep import SweepOptions
+    from raymtl.commands.sweep import run_sweep
+
+    code = run_sweep(study, data, store, only, SweepOptions(bad_files=bad_files, **options),
+                     Console(highlight=False))
+    sys.exit(code)
+
+
+@main.command()
+@click.argument("study", type=FILE)
+@_data_and_store
+@_bad_files
+@_ONLY
+def plan(study: Path, data: Path | None, store: str, bad_files: str, only: str | None) -> None:
+    """Show the cells of STUDY, what is cached and what the rest will cost. Runs nothing."""
+    from raymtl.commands.plan import show_plan
+
+    show_plan(study, data, store, only, bad_files, Console(highlight=False))
+
+
+@main.command()
+@click.argument("study", type=FILE)
+@_data_and_store
+@_ONLY
+def check(study: Path, data: Path | None, store: str, only: str | None) -> None:
+    """Take two clips a source through STUDY's whole pipeline to one optimiser step, without Ray."""
+    from raymtl.commands.check import check_study
+
+    sys.exit(check_study(study, data, store, only, Console(highlight=False)))
+
+
+@main.command()
+@click.argument("study", type=FILE)
+@_data_and_store
+def stats(study: Path, data: Path | None, store: str) -> None:
+    """Show what is in the corpora of STUDY: clips, hours, rates, labels, groups, faults."""
+    from raymtl.commands.stats import show_stats
+
+    show_stats(study, data, store, Console(highlight=False))
+
+
+@main.command()
+@click.argument("sweep", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def report(sweep: Path) -> None:
+    """Write the page and print the table of SWEEP (a folder below <store>/sweeps)."""
+    from raymtl.results.report import write_report
+    from raymtl.results.terminal import print_results
+
+    page = write_report(sweep)
+    print_results(sweep, Console(highlight=False))
+    click.echo(f"report: {page}")
+
+
+@main.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--seed", default=0, show_default=True, help="Of the synthetic sound.")
+def miniatures(folder: Path, seed: int) -> None:
+    """Write a tiny synthetic copy of every corpus, in its true layout, below FOLDER."""
+    from raymtl.commands.setting import write_miniatures
+
+    for name, root in write_miniatures(folder, seed):
+        click.echo(f"{name:24} {root}")

@@ -1,0 +1,52 @@
+"""`raymtl sweep`: plan, carry out, collect, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from raymtl.commands.setting import settle
+from raymtl.engine.sweep import SweepOptions, SweepResult, carry_out
+from raymtl.plan import Plan, make_plan
+from raymtl.results.report import write_report
+from raymtl.results.terminal import print_results
+
+OK, SOME_FAILED, INTERRUPTED = 0, 1, 130
+
+
+def run_sweep(study: Path, data: Path | None, store: str, only: str | None,
+              options: SweepOptions, console: Console) -> int:
+    """Does what the study lacks and shows what came of it; returns the exit code."""
+    setting = settle(study, data, store)
+    plan = make_plan(setting.study, setting.experiment, setting.data, setting.store,
+                     only=only, bad_files=options.bad_files)
+    _greet(plan, setting.miniature, console)
+    result = carry_out(plan, setting.store, options)
+    page = write_report(plan.sweep)
+    print_results(plan.sweep, console)
+    _close(plan, result, page, console)
+    if result.interrupted:
+        return INTERRUPTED
+    return SOME_FAILED if result.failed or result.done < len(plan.runs) else OK
+
+
+def _greet(plan: Plan, miniature: bool, console: Console) -> None:
+    corpus = "miniature corpora" if miniature else "recordings"
+    console.print(f"[bold]{plan.experiment.name}[/]: {len(plan.experiment.sources)} sources of "
+                  f"{corpus}, {len(plan.cells)} cells, {len(plan.runs)} runs")
+    for note in plan.notes:
+        console.print(f"  note: {note}", markup=False, soft_wrap=True)
+    if not plan.missing:
+        console.print("Nothing to do: every run has a record.")
+
+
+def _close(plan: Plan, result: SweepResult, page: Path, console: Console) -> None:
+    for failure in result.failed:
+        console.print(f"failed: {failure}", markup=False, soft_wrap=True)
+    for skipped in result.skipped:
+        console.print(f"skipped: {skipped.path}: {skipped.reason}", markup=False, soft_wrap=True)
+    console.print(f"{result.done} of {len(plan.runs)} runs have a record; "
+                  f"{len(result.failed)} failed.")
+    console.print(f"TensorBoard: tensorboard --logdir {plan.sweep}", markup=False, soft_wrap=True)
+    console.print(f"report: {page}", markup=False, soft_wrap=True)
