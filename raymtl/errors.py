@@ -36,3 +36,7 @@ class PreflightError(RaymtlError):
 
 class Diverged(Exception):  # noqa: N818  a training outcome, not a mistake of the user
     """A loss or metric became NaN or infinite; the run ends and is not tried again."""
+
+
+class Interrupted(Exception):  # noqa: N818  asked to stop; not a mistake of the user
+    """A run was asked to stop; its checkpoint is saved and the same command goes on from it."""

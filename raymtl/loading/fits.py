@@ -1,0 +1,219 @@
+"""Fitting the stages of every (source, combination, fold) from few measurements.
+
+Summaries add up, so what one source contributes to all its combinations is measured once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache, reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from raymtl.errors import StoreError
+from raymtl.loading.fitted import Affine, Fitted, FittedStages
+from raymtl.loading.stages import Features, Stage, check_stages
+from raymtl.results.durable import open_sealed, seal, write_durably
+from raymtl.spec import digest
+
+FORMAT = 1  # raise it when equal requests start to give other fits
+
+
+@dataclass(frozen=True)
+class FitMember:
+    """What one source brings to a fit: its feature-set address and its training clip ids."""
+
+    features: str
+    train: tuple[str, ...]
+
+    @cached_property
+    def key(self) -> tuple[str, str]:
+        return self.features, ids_digest(self.train)
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """The stages of one source in one combination and fold.
+
+    own: the source itself; others: the rest of the combination, in any order.
+    """
+
+    stages: tuple[Stage, ...]
+    own: FitMember
+    others: tuple[FitMember, ...] = ()
+
+    @cached_property
+    def address(self) -> str:
+        """Digest; equal requests for numbers have equal ones, whoever else is trained along."""
+        shared = any(s.measured and s.scope == "combination" for s in self.stages)
+        alone = any(s.measured and s.scope == "source" for s in self.stages)
+        own = self.own.key if alone else None
+        members = self.member_keys if shared else None
+        return digest({"format": FORMAT, "stages": self.stages, "own": own, "members": members})
+
+    @cached_property
+    def members(self) -> tuple[FitMember, ...]:
+        """All sources of the combination, each once, in an order of their own."""
+        found = {member.key: member for member in (self.own, *self.others)}
+        return tuple(found[key] for key in sorted(found))
+
+    @cached_property
+    def member_keys(self) -> tuple[tuple[str, str], ...]:
+        return tuple(member.key for member in self.members)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One stage to be measured on one source's training clips.
+
+    before: the value stages in front of it, fitted, as one; None when there are none. Equal
+    measurements (by their digests) give equal summaries.
+    """
+
+    features: str
+    train_digest: str
+    stage: Stage
+    train: tuple[str, ...] = field(compare=False, repr=False)
+    before: Affine | None = field(default=None, compare=False, repr=False)
+    before_digest: str = ""
+
+    def measure(self, features: Features) -> Any:
+        """The mergeable summary, over the training clips alone.
+
+        Raises:
+            StoreError: when a training clip is not in the feature set.
+        """
+        rows = np.asarray(features.row(self.train), np.int64)
+        return self.stage.measure(features, rows, self.before)
+
+
+_Key = tuple[Any, ...]
+Measure = Callable[[Sequence[Measurement]], Sequence[Any]]
+
+
+def measure_with(features: Callable[[str], Features]) -> Measure:
+    """A `measure` for `fit_all` that opens feature sets by address and works in this process."""
+    return lambda wanted: [m.measure(features(m.features)) for m in wanted]
+
+
+def fit_all(requests: Sequence[FitRequest], measure: Measure) -> dict[str, FittedStages]:
+    """Fits every request: address -> fitted stages.
+
+    Goes stage by stage; each round collects what must be measured, asks `measure` once for all
+    of it, and sums the answers for every combination.
+
+    Raises:
+        StudyError: for stages that make no sense together, or sources that do not fit together.
+    """
+    wanted = {request.address: request for request in requests}
+    for stages in {request.stages for request in wanted.values()}:
+        check_stages(stages)
+    known = _Known()
+    for index in range(max((len(r.stages) for r in wanted.values()), default=0)):
+        requested = [r for r in wanted.values() if index < len(r.stages)]
+        needed = {m: None for request in requested for m in known.needs(request, index)}
+        needed = {m: None for m in needed if m not in known.summaries}
+        if needed:
+            known.summaries.update(zip(needed, measure(list(needed)), strict=True))
+        for request in requested:
+            known.fit(request, index)
+    return {address: known.stages(request) for address, request in wanted.items()}
+
+
+class _Known:
+    """What has been measured and fitted so far, each once."""
+
+    def __init__(self) -> None:
+        self.summaries: dict[Measurement, Any] = {}
+        self._fitted: dict[_Key, Fitted] = {}
+
+    def needs(self, request: FitRequest, index: int) -> list[Measurement]:
+        """Measurements for the stage at `index`; none for a stage that learns nothing."""
+        stage, chain = request.stages[index], _chain(request.stages, index)
+        if not stage.measured:
+            return []
+        everyone = stage.scope == "combination"
+        members = request.members if everyone else _asked(request, index)
+        return [self._measurement(request, chain, member) for member in members]
+
+    def fit(self, request: FitRequest, index: int) -> None:
+        """Fits the stage at `index`, for every member whose fit a later stage builds on."""
+        stage, chain = request.stages[index], _chain(request.stages, index)
+        for member in _asked(request, index):
+            key = _key(request, chain, member)
+            if key not in self._fitted:
+                shared = stage.scope == "combination"
+                members = request.members if shared else (member,)
+                wanted = [self._measurement(request, chain, m) for m in members]
+                found = [self.summaries[m] for m in wanted] if stage.measured else []
+                self._fitted[key] = stage.fit(reduce(add, found) if found else None)
+
+    def stages(self, request: FitRequest) -> FittedStages:
+        chains = (_chain(request.stages, index) for index in range(len(request.stages)))
+        keys = (_key(request, chain, request.own) for chain in chains)
+        return FittedStages(tuple(self._fitted[key] for key in keys))
+
+    def _measurement(
+        self, request: FitRequest, chain: tuple[Stage, ...], member: FitMember
+    ) -> Measurement:
+        keys = [_key(request, chain[: i + 1], member) for i in range(len(chain) - 1)]
+        before = FittedStages(tuple(self._fitted[key] for key in keys)).affine
+        digest_ = before.digest if before is not None else ""
+        return Measurement(*member.key, chain[-1], member.train, before, digest_)
+
+
+def _chain(stages: tuple[Stage, ...], index: int) -> tuple[Stage, ...]:
+    """The stage at `index` behind those that change what is measured for it."""
+    before = stages[:index] if stages[index].values else ()
+    return (*(stage for stage in before if stage.values), stages[index])
+
+
+def _asked(request: FitRequest, index: int) -> tuple[FitMember, ...]:
+    """The members for which the stage at `index` is fitted."""
+    builds = request.stages[index].values and any(
+        stage.values and stage.scope == "combination" for stage in request.stages[index + 1 :]
+    )
+    return request.members if builds else (request.own,)
+
+
+def _key(request: FitRequest, chain: tuple[Stage, ...], member: FitMember) -> _Key:
+    """Equal for equal fits of the last stage of `chain`."""
+    scopes = {stage.scope for stage in chain if stage.measured}
+    own = member.key if "source" in scopes else None
+    return chain, own, request.member_keys if "combination" in scopes else None
+
+
+@lru_cache(maxsize=4096)
+def ids_digest(ids: tuple[str, ...]) -> str:
+    """Digest of a set of clip ids, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
+
+
+def save_fit(folder: Path, address: str, fitted: FittedStages) -> None:
+    """Writes ``<folder>/<address>.json``, whole or not at all.
+
+    Raises:
+        StoreError: when the folder cannot be written.
+    """
+    content = {"address": address, "format": FORMAT, "fitted": fitted.to_plain()}
+    write_durably(folder / f"{address}.json", seal(content))
+
+
+def load_fit(folder: Path, address: str) -> FittedStages:
+    """Reads what `save_fit` wrote.
+
+    Raises:
+        StoreError: when it is missing, damaged, or the fit of something else.
+    """
+    path = folder / f"{address}.json"
+    content = open_sealed(path)
+    if content["address"] != address or content["format"] != FORMAT:
+        raise StoreError(f"{path}: holds the fit {content['address']} of format "
+                         f"{content['format']}; expected {address} of format {FORMAT}. "
+                         "Delete it to fit again.")
+    return FittedStages.from_plain(content["fitted"])
