@@ -16,7 +16,7 @@ from raymtl.loading.stages import FixedLength, Standardise
 from raymtl.models.cnn import SharedCnn
 from raymtl.models.dnn import SharedDnn
 from raymtl.training.training import Adam, Training
-from readers.ambient_context import AmbientContext
+from readers.ambient_context import AmbientContexts
 from readers.asvspoof2015 import AsvSpoof2015
 from readers.dcase2017_events import Dcase2017Events
 from readers.dcase2017_scenes import Dcase2017Scenes
@@ -33,7 +33,7 @@ experiment = Experiment(
         Ravdess().source("stress", label="stress", signal=Signal(rate=16_000, seconds=1.28)),
         Dcase2017Scenes().source("scene", label="scene"),
         Dcase2017Events().source("events", label="events", signal=seconds),
-        AmbientContext().source("context", label="context", limit={"others": 500}),
+        AmbientContexts().source("context", label="context", limit={"others": 500}),
         FsdKaggle2018().source("tag", label="tag"),
         SpeechCommands().source("word", label="word"),
     ],

@@ -75,8 +75,8 @@ def sweep(study: Path, data: Path | None, store: str, bad_files: str, only: str 
     every requested run has a record; 1, that some failed; 2, that the input is at fault; 130, that
     it was interrupted.
     """
-    from raymtl.engine.sweep import SweepOptions
     from raymtl.commands.sweep import run_sweep
+    from raymtl.engine.sweep import SweepOptions
 
     code = run_sweep(study, data, store, only, SweepOptions(bad_files=bad_files, **options),
                      Console(highlight=False))

@@ -10,12 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from raymtl.errors import StudyError
 from raymtl.loading.fitted import FittedStages
 from raymtl.loading.stages import Features
 from raymtl.models.model import InputShape
-from raymtl.reading.clips import ClipTable
-from raymtl.tasks import Floats, Targets, Task
+from raymtl.tasks import Floats, Targets
 
 Rows = npt.NDArray[np.int64]
 BUDGET = 128 << 20  # bytes of one part's inputs that may stay in memory
@@ -37,8 +35,8 @@ class Inputs:
     def __init__(
         self,
         features: Features,
-        fitted: FittedStages,
         ids: Sequence[str],
+        fitted: FittedStages,
         budget: int = BUDGET,
         device: str = "cpu",
     ) -> None:
@@ -61,8 +59,9 @@ class Inputs:
         return len(self.clips)
 
     @property
-    def resident(self) -> bool:
-        return self._resident is not None
+    def nbytes(self) -> int:
+        """Bytes held in memory: 0 when batches are gathered from the map."""
+        return self._resident.nbytes if self._resident is not None else 0
 
     def batch(self, rows: Rows, out: Floats | None = None) -> dict[str, Tensor]:
         """``features`` (B, channels, T, features) float32 and ``lengths`` (B,) int64.
@@ -114,34 +113,3 @@ class PartData:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-
-def part_data(
-    source: str,
-    features: Features,
-    fitted: FittedStages,
-    table: ClipTable,
-    ids: Sequence[str],
-    tasks: Sequence[Task],
-    columns: Sequence[str],
-    budget: int = BUDGET,
-    device: str = "cpu",
-) -> PartData:
-    """Joins features and targets on the clip id.
-
-    In: tasks, under their head names; columns, the same tasks' names in the clip table.
-
-    Raises:
-        StudyError: when an id is given twice.
-        StoreError, ReaderError: when a clip has no features, or is not in the table.
-    """
-    chosen = sorted(ids)
-    if len(set(chosen)) != len(chosen):
-        raise StudyError(f"{source}: a clip is twice in one part. Clip ids must be unique.")
-    rows = table.select(chosen)
-    assert rows.ids == chosen
-    targets = {
-        task.name: task.encode(rows.target(column))
-        for task, column in zip(tasks, columns, strict=True)
-    }
-    return PartData(source, chosen, Inputs(features, fitted, chosen, budget, device), targets)

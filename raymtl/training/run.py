@@ -11,22 +11,21 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from raymtl.errors import Diverged, StoreError
+from raymtl.errors import Diverged, Interrupted, StoreError
 from raymtl.extraction.store import FeatureSet, FeatureStore
 from raymtl.faults import fault_point
-from raymtl.loading.fitted import FittedStages, load_fit
+from raymtl.loading.fitted import load_fit
 from raymtl.loading.inputs import Inputs, PartData
 from raymtl.reading.clips import ClipTable
+from raymtl.results.durable import file_digest
 from raymtl.results.ledger import Entry, Ledger
 from raymtl.results.records import RECORD, finish, write_record
-from raymtl.results.durable import file_digest
 from raymtl.results.tensorboard import RunWriter
 from raymtl.tasks import Targets
-from raymtl.training.checkpoint import Interrupted
 from raymtl.training.job import RunJob, SourceInRun
 from raymtl.training.loop import train
 from raymtl.training.outcome import EpochReport, Outcome, RunData
@@ -85,7 +84,7 @@ class Workbench:
         features = self.features(source.features)
         present = _present(ids, features, source)
         fitted = load_fit(self.store / "fits", source.fit)
-        inputs = Inputs(features, present, fitted, device=device)
+        inputs = Inputs(features, fitted, present, device=device)
         rows = np.array([self._row(source.name)[i] for i in present], np.int64)
         targets = {
             task.name: self._target(source.name, column, task).take(rows)
@@ -118,8 +117,8 @@ def _present(ids: Sequence[str], features: FeatureSet, source: SourceInRun) -> l
     unexplained = [i for i in missing if i not in features.skipped]
     if unexplained:
         raise StoreError(f"source {source.name}: feature set {source.features[:12]} has neither "
-                         f"features of {unexplained[0]!r} nor a reason why (+{len(unexplained) - 1} "
-                         "more). Delete the feature set and run again.")
+                         f"features of {unexplained[0]!r} nor a reason why not "
+                         f"({len(unexplained)} such clips). Delete the set and run again.")
     return [i for i in ids if i in features.known] if missing else list(ids)
 
 
@@ -139,7 +138,7 @@ def run_job(job: RunJob, bench: Workbench, sweep: Path, *, report: Report,
         if not _writes(group):
             return Entry(job.run, "done")
         seconds = time.perf_counter() - began
-        write_record(folder, _facts(job, bench, outcome), outcome, job.tasks)
+        write_record(folder, _facts(job, bench), outcome, job.tasks)
         done = finish(folder, sweep / "runs")
         return Ledger(sweep / "ledger").write(
             job.run, "done", seconds=seconds, digest=job.digest, record=file_digest(done / RECORD))
@@ -159,19 +158,53 @@ def _train(job: RunJob, bench: Workbench, folder: Path, report: Report, stop: Ca
     if not _writes(group):
         return train(job.cell.model, job.training, data, job.tasks, job.seed, folder, stop=stop,
                      device=device, group=group)
-    with RunWriter(folder) as writer:
+    with _Events(folder, job) as events:
         def after_epoch(epoch: EpochReport) -> None:
-            writer.epoch(epoch)
+            events.epoch(epoch)
             report(epoch)
             fault_point("run:after-epoch")
 
         outcome = train(job.cell.model, job.training, data, job.tasks, job.seed, folder,
                         report=after_epoch, stop=stop, device=device, group=group)
-        writer.outcome(outcome, job.tasks)
+        events.outcome(outcome)
     return outcome
 
 
-def _facts(job: RunJob, bench: Workbench, outcome: Outcome) -> dict[str, Any]:
+class _Events:
+    """The run's event file, opened at the first thing to say.
+
+    A resumed run begins a new file; TensorBoard then forgets the epochs that are done again.
+    """
+
+    def __init__(self, folder: Path, job: RunJob) -> None:
+        self._folder = folder
+        self._job = job
+        self._writer: RunWriter | None = None
+
+    def epoch(self, epoch: EpochReport) -> None:
+        self._open(epoch.epoch).epoch(epoch)
+
+    def outcome(self, outcome: Outcome) -> None:
+        job = self._job
+        settings = {"run": job.run, "cell": job.cell.name, "fold": job.fold, "seed": job.repeat,
+                    "model": repr(job.cell.model), "training": repr(job.training)}
+        self._open(outcome.epochs_run + 1).outcome(outcome, settings)
+
+    def _open(self, epoch: int) -> RunWriter:
+        if self._writer is None:
+            again = any(self._folder.glob("events.out.tfevents.*"))
+            self._writer = RunWriter(self._folder, epoch if again else None, self._job.tasks)
+        return self._writer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _facts(job: RunJob, bench: Workbench) -> dict[str, Any]:
     """What the record says beside the outcome."""
     return {
         "run": job.run, "digest": job.digest, "fold": job.fold, "seed": job.repeat,

@@ -1,0 +1,138 @@
+"""`raymtl check`: two clips a source through the whole pipeline, without Ray, in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from rich.console import Console
+
+from raymtl.commands.setting import settle
+from raymtl.errors import RaymtlError
+from raymtl.experiment import Cell, Experiment
+from raymtl.extraction.audio import ClipRow, decode
+from raymtl.extraction.store import FeatureStore, chunks, extract_chunk, feature_address
+from raymtl.loading.fits import FitMember, FitRequest, fit_all, measure_with
+from raymtl.loading.inputs import PartData, part_data
+from raymtl.plan import Corpora, Prepared, prepare
+from raymtl.spec import describe
+
+_CLIPS = 2
+
+
+def check_study(study: Path, data: Path | None, store: str, only: str | None,
+                console: Console) -> int:
+    """Prints the shape at each step for every extraction × model; returns the exit code."""
+    setting = settle(study, data, store)
+    experiment = setting.experiment
+    corpora = prepare(experiment, setting.data, setting.store / "inspected.parquet", "skip")
+    faults = 0
+    for cell in _cells(experiment, only):
+        console.print(f"[bold]{describe(cell.extraction)} → {describe(cell.model)}[/]")
+        try:
+            with TemporaryDirectory(prefix="raymtl-check-") as scratch:
+                _Check(experiment, corpora, Path(scratch), console).run(cell)
+        except RaymtlError as error:
+            faults += 1
+            console.print(f"  [red]error[/] {error}")
+    for prepared in corpora.sources.values():
+        for skipped in prepared.skipped:
+            faults += 1
+            console.print(f"[red]cannot be used[/] {skipped.path}: {skipped.reason}", soft_wrap=True)
+    console.print("Every step works." if not faults else f"{faults} faults.")
+    return 1 if faults else 0
+
+
+def _cells(experiment: Experiment, only: str | None) -> list[Cell]:
+    """One cell an extraction and model, holding the largest combination."""
+    largest: dict[tuple[object, object], Cell] = {}
+    for cell in experiment.cells():
+        if only is None or only in cell.name:
+            largest[cell.extraction, cell.model] = cell  # combinations come smallest first
+    return list(largest.values())
+
+
+class _Check:
+    """One cell on a store of its own that is thrown away."""
+
+    def __init__(self, experiment: Experiment, corpora: Corpora, scratch: Path,
+                 console: Console) -> None:
+        self._experiment = experiment
+        self._corpora = corpora
+        self._scratch = scratch
+        self._console = console
+
+    def run(self, cell: Cell) -> None:
+        members = {name: self._extract(name, cell) for name in cell.sources}
+        parts = self._stages(cell, members)
+        self._step(cell, parts)
+
+    def _say(self, step: str, what: str, shape: Sequence[object]) -> None:
+        self._console.print(f"  {step:8} {what:18} {' × '.join(map(str, shape))}", markup=False)
+
+    def _extract(self, name: str, cell: Cell) -> FitMember:
+        prepared = self._corpora.sources[name]
+        rows = two_rows(prepared)
+        for row in rows[:1]:
+            wave, rate = decode(Path(row.path), prepared.signal, row.start, row.end)
+            self._say("signal", name, [f"{wave.shape[0]} channels", f"{wave.shape[1]} samples",
+                                       f"{rate} Hz"])
+        root = self._scratch / "features"
+        address = feature_address(prepared.signal, cell.extraction, rows, self._corpora.facts)
+        shards = [shard for chunk in chunks(rows, self._corpora.facts)
+                  for shard in extract_chunk(root, [address], prepared.signal, [cell.extraction],
+                                             chunk)]
+        store = FeatureStore(root)
+        store.commit(address, {}, shards)
+        features = store.open(address)
+        self._say("features", name, [f"{features.channels} channels", f"{features.frames[0]} frames",
+                                     f"{features.features} features"])
+        return FitMember(address, tuple(features.ids))
+
+    def _stages(self, cell: Cell, members: Mapping[str, FitMember]) -> dict[str, PartData]:
+        store, parts = FeatureStore(self._scratch / "features"), {}
+        for name, own in members.items():
+            prepared = self._corpora.sources[name]
+            others = tuple(m for other, m in members.items() if other != name)
+            request = FitRequest(self._experiment.stages_of(prepared.source), own, others)
+            fitted = fit_all([request], measure_with(store.open))[request.address]
+            parts[name] = part_data(
+                name, store.open(own.features), fitted, prepared.table, own.train,
+                prepared.source.tasks, [t.name for t in prepared.source.chosen])
+            shape = parts[name].inputs.shape
+            self._say("stages", name, [f"{shape.channels} channels", f"{shape.frames or 'own'} frames",
+                                       f"{shape.features} features"])
+        return parts
+
+    def _step(self, cell: Cell, parts: Mapping[str, PartData]) -> None:
+        """Forward, loss, backward and one optimiser step on the clips of every source."""
+        tasks = {t.name: t for n in parts for t in self._corpora.sources[n].source.tasks}
+        shape = next(iter(parts.values())).inputs.shape
+        network = cell.model.build(shape, list(tasks.values()), seed=0)
+        optimiser = self._experiment.training.optimiser.build(network.parameters())
+        self._say("network", type(cell.model).__name__,
+                  [f"{sum(p.numel() for p in network.parameters()):,} parameters"])
+        network.train()
+        total = torch.zeros(())
+        for name, part in parts.items():
+            heads = [t.name for t in self._corpora.sources[name].source.tasks]
+            rows = torch.arange(len(part.inputs)).numpy()
+            outputs = network(part.inputs.batch(rows), heads)
+            for head in heads:
+                targets = part.targets[head].take(part.inputs.clips[rows])
+                loss = tasks[head].loss(outputs[head], torch.from_numpy(targets.values),
+                                        torch.from_numpy(targets.valid))
+                self._say("head", f"{name}/{head}", [*outputs[head].shape, f"loss {loss:.3f}"])
+                total = total + loss
+        total.backward()
+        optimiser.step()
+        self._say("step", "sum of losses", [f"{float(total):.3f}"])
+
+
+def two_rows(prepared: Prepared) -> tuple[ClipRow, ...]:
+    """Two clips of a source that are used, from its beginning and its end."""
+    used = set(prepared.table.ids)
+    rows = [row for row in prepared.rows if row.id in used]
+    return tuple(rows[:: max(1, len(rows) - 1)][:_CLIPS])
