@@ -1,0 +1,25 @@
+"""Which clips train, choose and test: grouped, stratified, and the same for every combination."""
+
+from raymtl.loading.splits.joint import Conflict, Part, Split, SplitInput, split_sources
+from raymtl.loading.splits.splitters import (
+    HoldOut,
+    KFold,
+    Official,
+    Splitter,
+    SplitWith,
+    Validation,
+)
+
+__all__ = [
+    "Conflict",
+    "HoldOut",
+    "KFold",
+    "Official",
+    "Part",
+    "Split",
+    "SplitInput",
+    "SplitWith",
+    "Splitter",
+    "Validation",
+    "split_sources",
+]
