@@ -39,8 +39,8 @@ def main() -> None:
 def _data_and_store(command: Any) -> Any:
     data = click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path),
                         help="Folder that holds the corpora. Without it, miniatures are used.")
-    store = click.option("--store", default="raymtl-store", show_default=True, envvar="RAYMTL_STORE",
-                         help="Where features, fits and results are kept.")
+    store = click.option("--store", default="raymtl-store", show_default=True,
+                         envvar="RAYMTL_STORE", help="Where features, fits and results are kept.")
     return data(store(command))
 
 
@@ -66,7 +66,7 @@ _ONLY = click.option("--only", metavar="PATTERN",
               help="Ray Train workers for each cell.")
 @click.option("--address", help="A running Ray cluster; without it a local one is started.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first run that fails.")
-@click.option("--plain", is_flag=True, help="Plain progress lines, as when output is not a terminal.")
+@click.option("--plain", is_flag=True, help="Plain progress lines, as without a terminal.")
 def sweep(study: Path, data: Path | None, store: str, bad_files: str, only: str | None,
           **options: Any) -> None:
     """Run what STUDY asks for and has no record yet; end in one table and one page.

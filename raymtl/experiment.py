@@ -115,8 +115,8 @@ class Experiment(Spec):
                                   "stages": Stage, "seeds": int}
         for part, kind in kinds.items():
             values = getattr(self, part)
-            wrong = [v for v in values if not isinstance(v, kind)] if isinstance(values, tuple) else 1
-            if wrong or (not values and part != "stages"):
+            right = isinstance(values, tuple) and all(isinstance(v, kind) for v in values)
+            if not right or (not values and part != "stages"):
                 raise StudyError(f"{self.name}: {part} is {values!r}; "
                                  f"expected a list of {kind.__name__} values.")
         for part, kind in {"signal": Signal, "folds": Splitter, "training": Training,
@@ -185,16 +185,18 @@ def _check_source(source: Source) -> None:
     for part, kind in {"signal": Signal, "folds": Splitter}.items():
         value = getattr(source, part)
         if value is not None and not isinstance(value, kind):
-            raise StudyError(f"source {source.name}: {part} is {value!r}; expected {kind.__name__}.")
+            raise StudyError(f"source {source.name}: {part} is {value!r}; "
+                             f"expected a {kind.__name__}.")
     if any(not isinstance(stage, Stage) for stage in source.stages or ()):
-        raise StudyError(f"source {source.name}: stages is {source.stages!r}; expected Stage values.")
+        raise StudyError(f"source {source.name}: stages is {source.stages!r}; "
+                         "expected Stage values.")
     heads = _repeated([task.name for task in source.tasks])
     if heads:
         raise StudyError(f"source {source.name}: two tasks share the head {heads[0]!r}.")
 
 
 def short_names(specs: Sequence[Spec]) -> list[str]:
-    """A name a spec: its class, lower case, and the fields in which it differs from its siblings."""
+    """A name a spec: its class, lower case, and the fields that tell it from its siblings."""
     names = []
     for spec in specs:
         siblings = [s for s in specs if type(s) is type(spec)]

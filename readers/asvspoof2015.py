@@ -14,9 +14,10 @@ import numpy as np
 from raymtl.errors import ReaderError, StudyError
 from raymtl.reading import synthesis
 from raymtl.reading.clips import Clip, ClipTable
+from raymtl.reading.listed import MISSING, choice, keep
 from raymtl.reading.reader import Reader
 from raymtl.reading.synthesis import Floats
-from raymtl.reading.tables import Row, audio_files, extra, require, rows
+from raymtl.reading.tables import Row, audio_files, rows
 from raymtl.tasks import OneOf, Task, YesNo
 from readers.speakers import SEX
 
@@ -54,6 +55,7 @@ class AsvSpoof2015(Reader):
         joint protocol, which adds impostors; ``enrolment`` the five clips a speaker enrols with.
     parts: official parts to read, ``train`` (T speakers, ``cm`` only), ``development`` (D, the
         validation part) and ``evaluation`` (E, the test part).
+    missing: ``error`` when a listed clip is not there, or ``skip`` it with a note.
 
     `speaker` is known for genuine clips only: a spoofed clip is nobody's voice and an impostor's
     speaker is not named. `sex` comes from the joint lists, which are divided by it; speakers T1-T25
@@ -65,6 +67,7 @@ class AsvSpoof2015(Reader):
 
     protocols: tuple[str, ...] = ("cm",)
     parts: tuple[str, ...] = PARTS
+    missing: str = "error"
 
     corpus: ClassVar[str] = "asvspoof2015"
     folder: ClassVar[str] = "DS_10283_853"
@@ -78,6 +81,7 @@ class AsvSpoof2015(Reader):
             if not given or not set(given) <= set(known):
                 raise StudyError(f"AsvSpoof2015: {field}={given!r}; expected some of "
                                  f"{', '.join(known)}, as a tuple.")
+        choice(self.missing, MISSING, "missing")
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -88,10 +92,9 @@ class AsvSpoof2015(Reader):
         sexes, notes = _sexes(root)
         present = [name for name in audio_files(root) if name.startswith("wav/")]
         named = [trial.audio for trial in trials]
-        require(named, present, root, "the protocol")
-        notes += extra(named, present, "the chosen protocols")
-        clips = (_clip(trial, sexes) for trial in trials)
-        return ClipTable.of(clips, root, self.tasks, notes=notes)
+        kept, left = keep(named, present, root, "the chosen protocols", self.missing)
+        clips = (_clip(trial, sexes) for trial in trials if trial.audio in kept)
+        return ClipTable.of(clips, root, self.tasks, notes=[*notes, *left])
 
     def _trials(self, root: Path) -> Iterator[Trial]:
         for part in self.parts:

@@ -11,9 +11,10 @@ from itertools import count
 from pathlib import Path
 from typing import ClassVar
 
-from raymtl.errors import ReaderError, StudyError
+from raymtl.errors import ReaderError
 from raymtl.reading import synthesis
 from raymtl.reading.clips import Clip, ClipTable
+from raymtl.reading.listed import MISSING, choice, keep
 from raymtl.reading.reader import Reader
 from raymtl.reading.tables import audio_files, extra, rows
 from raymtl.tasks import OneOf, Task
@@ -45,12 +46,14 @@ class SpeechCommands(Reader):
     release: ``v0.01`` or ``v0.02``.
     archive: take the test part from the separate test set instead, which has `_silence_` and
         `_unknown_` clips; expected in a folder ``speech_commands_test_set_v0.02`` in the corpus.
+    missing: ``error`` when a clip of the official lists is not there, or ``skip`` with a note.
 
     Source: Warden, arXiv 1804.03209 (2018).
     """
 
     release: str = "v0.02"
     archive: bool = False
+    missing: str = "error"
 
     corpus: ClassVar[str] = "speech_commands"
     home: ClassVar[str] = (
@@ -59,9 +62,8 @@ class SpeechCommands(Reader):
     )
 
     def __post_init__(self) -> None:
-        if self.release not in WORDS:
-            raise StudyError(f"SpeechCommands: release={self.release!r}; "
-                             f"expected one of {', '.join(WORDS)}.")
+        choice(self.release, tuple(WORDS), "release")
+        choice(self.missing, MISSING, "missing")
 
     @property
     def folder(self) -> str:  # type: ignore[override]  # each release unpacks to its own
@@ -78,15 +80,17 @@ class SpeechCommands(Reader):
         found = [name for name in map(_NAME.fullmatch, spoken) if name]
         _check(root, found, parts, words)
         part_of = {name: part for part, names in parts.items() for name in names}
+        here = {name.string for name in found}
+        _, notes = keep(part_of, here & part_of.keys(), root, "an official list", self.missing)
         clips = [_clip(name, part_of.get(name.string, "train")) for name in found]
         clips += _seconds_of(root, noise)
-        notes = [*_absent(parts, spoken), *extra([f.string for f in found], spoken, "the grammar")]
+        notes += extra(here, spoken, "the corpus' grammar of names")
         if self.archive:
             clips = [clip for clip in clips if clip.split != "test"]
             clips += _archived(root, archive)
         elif archive:
-            notes.append(f"{len(archive)} clips of the separate test set are left out; "
-                         "SpeechCommands(archive=True) reads them")
+            notes += (f"{len(archive)} clips of the separate test set are left out; "
+                      "SpeechCommands(archive=True) reads them",)
         return ClipTable.of(clips, root, self.tasks, notes=notes)
 
     @staticmethod
@@ -177,12 +181,6 @@ def _check(
         raise ReaderError(f"{root}: the official lists lack {len(lacking)} clips that the corpus' "
                           f"hash rule puts there: {', '.join(lacking[:20])}. "
                           "Restore the lists, or the clips would be trained on.")
-
-
-def _absent(parts: Mapping[str, set[str]], spoken: Iterable[str]) -> list[str]:
-    listed, here = set().union(*parts.values()), set(spoken)
-    missing = len(listed - here)
-    return [f"{missing} of {len(listed)} clips in the official lists are not here"] * (missing > 0)
 
 
 def _clip(name: re.Match[str], part: str) -> Clip:

@@ -40,7 +40,8 @@ def check_study(study: Path, data: Path | None, store: str, only: str | None,
     for prepared in corpora.sources.values():
         for skipped in prepared.skipped:
             faults += 1
-            console.print(f"[red]cannot be used[/] {skipped.path}: {skipped.reason}", soft_wrap=True)
+            console.print(f"cannot be used: {skipped.path}: {skipped.reason}", markup=False,
+                          soft_wrap=True)
     console.print("Every step works." if not faults else f"{faults} faults.")
     return 1 if faults else 0
 
@@ -87,8 +88,8 @@ class _Check:
         store = FeatureStore(root)
         store.commit(address, {}, shards)
         features = store.open(address)
-        self._say("features", name, [f"{features.channels} channels", f"{features.frames[0]} frames",
-                                     f"{features.features} features"])
+        self._say("features", name, _sizes(features.channels, features.frames[0],
+                                           features.features))
         return FitMember(address, tuple(features.ids))
 
     def _stages(self, cell: Cell, members: Mapping[str, FitMember]) -> dict[str, PartData]:
@@ -102,8 +103,8 @@ class _Check:
                 name, store.open(own.features), fitted, prepared.table, own.train,
                 prepared.source.tasks, [t.name for t in prepared.source.chosen])
             shape = parts[name].inputs.shape
-            self._say("stages", name, [f"{shape.channels} channels", f"{shape.frames or 'own'} frames",
-                                       f"{shape.features} features"])
+            self._say("stages", name, _sizes(shape.channels, shape.frames or "own",
+                                             shape.features))
         return parts
 
     def _step(self, cell: Cell, parts: Mapping[str, PartData]) -> None:
@@ -129,6 +130,10 @@ class _Check:
         total.backward()
         optimiser.step()
         self._say("step", "sum of losses", [f"{float(total):.3f}"])
+
+
+def _sizes(channels: object, frames: object, features: object) -> list[str]:
+    return [f"{channels} channels", f"{frames} frames", f"{features} features"]
 
 
 def two_rows(prepared: Prepared) -> tuple[ClipRow, ...]:

@@ -10,19 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, reduce
 from operator import add
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from raymtl.errors import StoreError
-from raymtl.loading.fitted import Affine, Fitted, FittedStages
+from raymtl.loading.fitted import FORMAT, Affine, Fitted, FittedStages, load_fit, save_fit
 from raymtl.loading.stages import Features, Stage, check_stages
-from raymtl.results.durable import open_sealed, seal, write_durably
 from raymtl.spec import digest
 
-FORMAT = 1  # raise it when equal requests start to give other fits
-
+__all__ = ["FitMember", "FitRequest", "Measurement", "fit_all", "load_fit", "measure_with",
+           "save_fit"]
 
 @dataclass(frozen=True)
 class FitMember:
@@ -192,28 +189,3 @@ def _key(request: FitRequest, chain: tuple[Stage, ...], member: FitMember) -> _K
 def ids_digest(ids: tuple[str, ...]) -> str:
     """Digest of a set of clip ids, whatever their order."""
     return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
-
-
-def save_fit(folder: Path, address: str, fitted: FittedStages) -> None:
-    """Writes ``<folder>/<address>.json``, whole or not at all.
-
-    Raises:
-        StoreError: when the folder cannot be written.
-    """
-    content = {"address": address, "format": FORMAT, "fitted": fitted.to_plain()}
-    write_durably(folder / f"{address}.json", seal(content))
-
-
-def load_fit(folder: Path, address: str) -> FittedStages:
-    """Reads what `save_fit` wrote.
-
-    Raises:
-        StoreError: when it is missing, damaged, or the fit of something else.
-    """
-    path = folder / f"{address}.json"
-    content = open_sealed(path)
-    if content["address"] != address or content["format"] != FORMAT:
-        raise StoreError(f"{path}: holds the fit {content['address']} of format "
-                         f"{content['format']}; expected {address} of format {FORMAT}. "
-                         "Delete it to fit again.")
-    return FittedStages.from_plain(content["fitted"])

@@ -6,16 +6,19 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from raymtl.errors import StoreError
 from raymtl.loading.summaries import Doubles
+from raymtl.results.durable import open_sealed, seal, write_durably
 from raymtl.tasks import Floats
 
 Frames = npt.NDArray[np.int64]
+FORMAT = 1  # raise it when equal requests start to give other fits
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +87,7 @@ class Framing:
         return {"kind": "windows", "frames": self.frames, "hop": self.hop, "pad": self.pad}
 
 
-Fitted = Affine | Cut | Framing
+Fitted: TypeAlias = Affine | Cut | Framing
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,3 +201,28 @@ def _from_plain(part: dict[str, Any]) -> Fitted:
     if kind == "windows":
         return Framing(int(part["frames"]), int(part["hop"]), float(part["pad"]))
     raise KeyError(kind)
+
+
+def save_fit(folder: Path, address: str, fitted: FittedStages) -> None:
+    """Writes ``<folder>/<address>.json``, whole or not at all.
+
+    Raises:
+        StoreError: when the folder cannot be written.
+    """
+    content = {"address": address, "format": FORMAT, "fitted": fitted.to_plain()}
+    write_durably(folder / f"{address}.json", seal(content))
+
+
+def load_fit(folder: Path, address: str) -> FittedStages:
+    """Reads what `save_fit` wrote.
+
+    Raises:
+        StoreError: when it is missing, damaged, or the fit of something else.
+    """
+    path = folder / f"{address}.json"
+    content = open_sealed(path)
+    if content["address"] != address or content["format"] != FORMAT:
+        raise StoreError(f"{path}: holds the fit {content['address']} of format "
+                         f"{content['format']}; expected {address} of format {FORMAT}. "
+                         "Delete it to fit again.")
+    return FittedStages.from_plain(content["fitted"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -82,7 +83,7 @@ class Blocks(nn.Module):
         widths = (shape.channels, *model.widths)
         self.convolutions = nn.ModuleList(
             nn.Conv2d(a, b, model.kernel, padding=_PADDING, bias=False)
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            for a, b in pairwise(widths)
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in model.widths)
         self.dropout = nn.Dropout(model.dropout) if model.dropout else nn.Identity()

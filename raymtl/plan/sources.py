@@ -115,7 +115,7 @@ def unreadable(name: str, skipped: tuple[Skipped, ...], most: int = 20) -> str:
 
 
 def _learnt(experiment: Experiment) -> dict[str, frozenset[str]]:
-    """Per corpus, the kinds of groups that some source learns as classes: nobody keeps them apart."""
+    """Per corpus, the kinds of groups that some source learns as classes: none keeps them apart."""
     learnt: dict[str, frozenset[str]] = {}
     for source in experiment.sources:
         corpus = source.reader.corpus

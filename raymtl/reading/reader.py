@@ -108,7 +108,7 @@ class Source(Spec):
 
     @property
     def learnt_groups(self) -> frozenset[str]:
-        """Kinds of groups that are classes of a chosen task, such as the speakers to be told apart."""
+        """Kinds of groups that are classes of a chosen task, as speakers to be told apart."""
         learns = dict(self.reader.learns)
         return frozenset(learns[t.name] for t in self.chosen if t.name in learns)
 
