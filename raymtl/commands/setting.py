@@ -91,4 +91,4 @@ def write_miniatures(folder: Path, seed: int) -> Iterator[tuple[str, Path]]:
         root = folder / reader.folder
         root.mkdir(parents=True, exist_ok=True)
         reader.miniature(root, seed)
-        yield reader.__name__, root
+        yield type(reader).__name__, root
