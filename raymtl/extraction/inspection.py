@@ -1,0 +1,166 @@
+"""What a plan must know of audio files before any is decoded: header and content digest, cached.
+
+The cache is a Parquet file keyed by path, size and modification time; a changed file is read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from raymtl.errors import AudioError
+from raymtl.extraction import riff
+from raymtl.extraction.sound import Recording, check
+
+_FORMAT = b"1"
+_BLOCK = 2**22
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """size in bytes; sha256 of the content; frames, rate and channels as the header says.
+
+    error: why it cannot be used, as far as the header shows; the numbers are then 0.
+    silent: whether all samples are zero; None where that needs decoding.
+    """
+
+    size: int
+    sha256: str
+    frames: int
+    rate: int
+    channels: int
+    error: str | None = None
+    silent: bool | None = None
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.rate if self.rate else 0.0
+
+
+_Key = tuple[str, int, int]  # path, size, mtime_ns
+
+
+def inspect(
+    paths: Iterable[Path], cache: Path | None = None, threads: int = 4
+) -> dict[Path, FileFacts]:
+    """Facts of every file; those in the cache are not read. Missing files have an error.
+
+    A cache that cannot be read is rebuilt, one that cannot be written is left as it is.
+    """
+    known = _load(cache)
+    wanted = list(dict.fromkeys(paths))
+    keys = [_key(path) for path in wanted]
+    unread = [at for at, key in enumerate(keys) if key is not None and key not in known]
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        read = pool.map(_facts, [wanted[at] for at in unread], chunksize=64)
+        fresh = {keys[at]: facts for at, facts in zip(unread, read, strict=True)}
+    everything = {**known, **{key: facts for key, facts in fresh.items() if key is not None}}
+    if cache is not None and fresh:
+        _save(cache, everything)
+    missing = FileFacts(0, "", 0, 0, 0, "no such file")
+    return {
+        path: missing if key is None else everything[key]
+        for path, key in zip(wanted, keys, strict=True)
+    }
+
+
+def changed(facts: Mapping[Path, FileFacts], cache: Path | None = None) -> list[Path]:
+    """Files whose content is no longer what `facts` says, sorted."""
+    now = inspect(facts, cache)
+    return sorted(path for path, fact in facts.items() if now[path].sha256 != fact.sha256)
+
+
+def _key(path: Path) -> _Key | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return str(path), status.st_size, status.st_mtime_ns
+
+
+def _facts(path: Path) -> FileFacts:
+    try:
+        size, sha256, head, silent = _scan(path)
+    except OSError as error:
+        return FileFacts(0, "", 0, 0, 0, f"cannot be read: {error.strerror or error}")
+    try:
+        layout = riff.parse(head, size)
+        if layout is not None:
+            check(layout.rate, layout.channels, layout.frames)
+            found = layout.frames, layout.rate, layout.channels
+            if len(head) == size:
+                silent = not any(memoryview(head)[layout.data :])
+        else:
+            found = _header(path)
+    except AudioError as error:
+        return FileFacts(size, sha256, 0, 0, 0, str(error))
+    return FileFacts(size, sha256, *found, None, silent)
+
+
+def _scan(path: Path) -> tuple[int, str, bytes, bool | None]:
+    """Size, digest, the first block."""
+    digest, size, head = hashlib.sha256(), 0, b""
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            head = head or block
+            size += len(block)
+    return size, digest.hexdigest(), head, None
+
+
+def _header(path: Path) -> tuple[int, int, int]:
+    recording = Recording.open(str(path), whole=False)
+    recording.close()
+    return recording.frames, recording.rate, recording.channels
+
+
+_COLUMNS = ("path", "size", "mtime_ns", "sha256", "frames", "rate", "channels", "error", "silent")
+
+
+def _load(cache: Path | None) -> dict[_Key, FileFacts]:
+    if cache is None or not cache.is_file():
+        return {}
+    try:
+        table = pq.read_table(cache)
+    except (OSError, pa.ArrowInvalid):
+        return {}
+    if (table.schema.metadata or {}).get(b"format") != _FORMAT:
+        return {}
+    rows = zip(*(table.column(name).to_pylist() for name in _COLUMNS), strict=True)
+    return {(path, size, time): FileFacts(size, *rest) for path, size, time, *rest in rows}
+
+
+def _save(cache: Path, facts: Mapping[_Key, FileFacts]) -> None:
+    """The newest entry of each path, written aside and renamed."""
+    newest = {key[0]: (key, fact) for key, fact in facts.items()}
+    rows = [newest[path] for path in sorted(newest)]
+    table = pa.table(_columns(rows)).replace_schema_metadata({b"format": _FORMAT})
+    aside = cache.with_name(f".{cache.name}.{os.getpid()}.tmp")
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, aside)
+        aside.replace(cache)
+    except OSError:
+        aside.unlink(missing_ok=True)
+
+
+def _columns(rows: Sequence[tuple[_Key, FileFacts]]) -> dict[str, pa.Array]:
+    facts = [fact for _, fact in rows]
+    return {
+        "path": pa.array([key[0] for key, _ in rows], pa.string()),
+        "size": pa.array([key[1] for key, _ in rows], pa.int64()),
+        "mtime_ns": pa.array([key[2] for key, _ in rows], pa.int64()),
+        "sha256": pa.array([fact.sha256 for fact in facts], pa.string()),
+        "frames": pa.array([fact.frames for fact in facts], pa.int64()),
+        "rate": pa.array([fact.rate for fact in facts], pa.int64()),
+        "channels": pa.array([fact.channels for fact in facts], pa.int32()),
+        "error": pa.array([fact.error for fact in facts], pa.string()),
+        "silent": pa.array([fact.silent for fact in facts], pa.bool_()),
+    }

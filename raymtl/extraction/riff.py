@@ -1,0 +1,115 @@
+"""Plain RIFF/WAVE: where the samples lie, and samples to float32 in one pass.
+
+Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0" (1991) and
+WAVE_FORMAT_EXTENSIBLE: PCM of 16, 24 and 32 bits and float of 32. Everything else is left to
+libsndfile.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from raymtl.errors import AudioError
+
+Floats = npt.NDArray[np.float32]
+
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_STREAMED = 0x7FFF0000  # sizes from here on are written by programs that do not know the length
+
+
+@dataclass(frozen=True)
+class Layout:
+    """data: byte at which the samples begin; frames: how many there are."""
+
+    rate: int
+    channels: int
+    bits: int
+    floating: bool
+    data: int
+    frames: int
+
+
+def parse(head: bytes, size: int) -> Layout | None:
+    """Layout of a file of `size` bytes that begins with `head`; None: not for this module.
+
+    Raises:
+        AudioError: for a file that is shorter than its header says.
+    """
+    if len(head) < 12 or head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return None
+    at, form = 12, None
+    while at + 8 <= len(head):
+        name, length = struct.unpack_from("<4sI", head, at)
+        if name == b"fmt " and at + 24 <= len(head):
+            form = _format(head, at + 8, length)
+            if form is None:
+                return None
+        if name == b"data":
+            return None if form is None else _layout(form, at + 8, length, size)
+        at += 8 + length + (length & 1)
+    return None
+
+
+def _format(head: bytes, at: int, length: int) -> tuple[int, int, int, bool] | None:
+    """Rate, channels, bits, floating; None when it is something unusual."""
+    kind, channels, rate, _, align, bits = struct.unpack_from("<HHIIHH", head, at)
+    if kind == _EXTENSIBLE and length >= 40 and at + 26 <= len(head):
+        kind = struct.unpack_from("<H", head, at + 24)[0]
+    usual = (kind == _PCM and bits in (16, 24, 32)) or (kind == _FLOAT and bits == 32)
+    if not usual or align != channels * bits // 8 or not channels:
+        return None
+    return rate, channels, bits, kind == _FLOAT
+
+
+def _layout(form: tuple[int, int, int, bool], data: int, length: int, size: int) -> Layout:
+    rate, channels, bits, floating = form
+    there = size - data
+    if length >= _STREAMED:
+        length = there
+    if length > there:
+        raise AudioError(f"truncated: the header promises {length:,} bytes of samples, "
+                         f"the file holds {there:,}")
+    return Layout(rate, channels, bits, floating, data, length // (channels * bits // 8))
+
+
+def to_float(data: memoryview, layout: Layout, mono: bool, kept: int) -> Floats:
+    """Interleaved samples to (kept, frames) float32 at full scale 1; `mono`: (1, frames)."""
+    scale = np.float32(1.0 if layout.floating else 2.0 ** (1 - min(layout.bits, 32)))
+    if layout.bits == 24:
+        samples = _from_24(data)
+        scale = np.float32(2.0**-31)
+    else:
+        kind = {16: "<i2", 32: "<f4" if layout.floating else "<i4"}[layout.bits]
+        samples = np.frombuffer(data, kind)
+    frames = samples.reshape(-1, layout.channels)
+    return _mono(frames, scale) if mono else _split(frames[:, :kept], scale)
+
+
+def _from_24(data: memoryview) -> npt.NDArray[np.int32]:
+    """24-bit samples in the upper bytes of 32-bit ones."""
+    wide = np.zeros((len(data) // 3, 4), np.uint8)
+    wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+    return wide.view("<i4")[:, 0]
+
+
+def _mono(frames: npt.NDArray[np.generic], scale: np.float32) -> Floats:
+    channels = frames.shape[1]
+    if channels == 1:
+        total = frames[:, 0].astype(np.float32)
+    elif channels == 2:
+        total = np.add(frames[:, 0], frames[:, 1], dtype=np.float32)
+    else:
+        total = np.add.reduce(frames, axis=1, dtype=np.float32)
+    factor = np.float32(scale / channels)
+    if factor != 1:
+        np.multiply(total, factor, out=total)
+    return total[None]
+
+
+def _split(frames: npt.NDArray[np.generic], scale: np.float32) -> Floats:
+    wave: Floats = np.multiply(frames.T, scale, dtype=np.float32, order="C")
+    return wave
