@@ -96,8 +96,8 @@ def mood(index: int, count: int) -> Mood:
     if index == 0:
         return Mood()
     level, bright, move, shake = latent(index, count)
-    return Mood(_between(0.85, 1.5, level), 1.2 * move - 0.6, 8.0 * bright - 4.0,
-                12.0 * level - 6.0, _between(3.0, 14.0, shake), 0.15 + 0.75 * level)  # fmt: skip
+    return Mood(_between(0.85, 1.5, level), 1.2 * move - 0.6, 12.0 * bright - 6.0,
+                20.0 * level - 8.0, _between(3.0, 14.0, shake), 0.3 + 0.65 * level)  # fmt: skip
 
 
 def word(index: int) -> tuple[int, int]:
