@@ -1,0 +1,206 @@
+"""Extraction through Ray Data: a row is a chunk of clips, a task writes its shards.
+
+Features never pass through Ray: a task returns what it wrote, and this process commits.
+"""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.data
+
+from raymtl.errors import AudioError, Interrupted, RaymtlError, StoreError
+from raymtl.extraction.audio import Signal, Skipped
+from raymtl.extraction.features import Extraction
+from raymtl.extraction.store import Chunk, FeatureStore, ShardRow, extract_chunk
+from raymtl.faults import fault_point
+from raymtl.plan import FeatureJob, unreadable
+from raymtl.spec import canonical
+
+_CRASHES = 3  # further tries at a chunk whose process dies
+_SHOWN = 20
+
+Extract = Callable[[Path, Sequence[str], Signal, Sequence[Extraction], Chunk], list[ShardRow]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One chunk, extracted for every feature set that has it: it is decoded once."""
+
+    addresses: tuple[str, ...]
+    signal: Signal
+    extractions: tuple[Extraction, ...]
+    chunk: Chunk
+
+
+@dataclass(frozen=True)
+class Told:
+    """What extraction tells whoever watches it."""
+
+    begins: Callable[[float], None] = lambda seconds: None
+    more: Callable[[float], None] = lambda seconds: None
+    says: Callable[[str], None] = print
+    stop: Callable[[], bool] = lambda: False
+
+
+def extract_all(jobs: Sequence[FeatureJob], root: Path, told: Told,
+                extract: Extract = extract_chunk) -> None:
+    """Extracts and commits every feature set of `jobs`; what is finished is kept, whatever fails.
+
+    Args:
+        root: folder of feature sets, ``<store>/features``.
+
+    Raises:
+        RaymtlError: from a task, or naming the recordings whose extraction kills its process.
+        Interrupted: when told to stop.
+    """
+    store = FeatureStore(root)
+    with ExitStack() as leases:
+        for job in sorted(jobs, key=lambda job: job.address):  # one order: no two sweeps deadlock
+            _lease(store, job.address, leases, told)
+        left = [job for job in jobs if not store.complete(job.address)]
+        rows = {job.address: store.finished(job.address) for job in left}
+        work = _work(left, rows)
+        told.begins(sum(piece.chunk.seconds for piece in work))
+        _commit_whole(store, left, rows)
+        for piece, found in _through_ray(work, root, extract, told.stop):
+            told.more(piece.chunk.seconds)
+            for address, row in zip(piece.addresses, found, strict=True):
+                rows[address][row.chunk] = row
+            _commit_whole(store, [job for job in left if job.address in piece.addresses], rows)
+
+
+def _lease(store: FeatureStore, address: str, leases: ExitStack, told: Told) -> None:
+    """Waits for a sweep that extracts the same; says so when that takes time."""
+    with store.lease(address, wait=0) as held:
+        free = held
+    if not free:
+        told.says(f"feature set {address[:12]} is being extracted by another sweep; waiting.")
+    leases.enter_context(store.lease(address))
+
+
+def _work(jobs: Sequence[FeatureJob], rows: Mapping[str, Mapping[str, ShardRow]]) -> list[Work]:
+    """Chunks that lack a shard somewhere, longest first, so that none straggles at the end."""
+    wanted: dict[tuple[Signal, Chunk], list[FeatureJob]] = {}
+    for job in jobs:
+        for chunk in job.chunks:
+            if chunk.key not in rows[job.address]:
+                wanted.setdefault((job.signal, chunk), []).append(job)
+    work = [Work(tuple(job.address for job in owners), signal,
+                 tuple(job.extraction for job in owners), chunk)
+            for (signal, chunk), owners in wanted.items()]
+    return sorted(work, key=lambda piece: -piece.chunk.seconds)
+
+
+def _commit_whole(store: FeatureStore, jobs: Sequence[FeatureJob],
+                  rows: Mapping[str, Mapping[str, ShardRow]]) -> None:
+    """Commits those of `jobs` that have every shard."""
+    for job in jobs:
+        keys = {chunk.key for chunk in job.chunks}
+        if keys <= set(rows[job.address]) and not store.complete(job.address):
+            fault_point("engine:before-commit")
+            spec = {"signal": canonical(job.signal), "extraction": canonical(job.extraction)}
+            store.commit(job.address, spec, [rows[job.address][key] for key in sorted(keys)])
+
+
+def _through_ray(work: Sequence[Work], root: Path, extract: Extract,
+                 stop: Callable[[], bool]) -> Iterator[tuple[Work, list[ShardRow]]]:
+    """Each piece of work with its shards, as they are finished."""
+    if not work:
+        return
+    refs = [ray.put((piece, root, extract)) for piece in work]
+    done, errors = set(), []
+    for index, answer in _rows(refs):
+        done.add(index)
+        if isinstance(answer, BaseException):
+            errors.append(answer)
+        else:
+            yield work[index], answer
+        if stop():
+            raise Interrupted("extraction: asked to stop; finished shards are kept.")
+    if errors:
+        raise errors[0]
+    crashed = [work[index].chunk for index in range(len(work)) if index not in done]
+    if crashed:
+        raise AudioError(_deadly(crashed))
+
+
+def _rows(refs: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    """(index, answer) of every chunk whose task did not die, in the order they finish.
+
+    A block is one chunk, so a dropped block is one chunk. Ray Data's own limits on how many tasks
+    are handed out are switched off: they leave a core idle for 0.2 s after every task, and all but
+    one during the first; Ray's scheduler queues the tasks instead.
+    """
+    context = ray.data.DataContext.get_current().copy()
+    context.max_errored_blocks = -1
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = False
+    context.set_config("backpressure_policies.enabled", [])
+    with ray.data.DataContext.current(context):
+        rows = [{"index": index} for index in range(len(refs))]
+        dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
+        dataset = dataset.map(_Task(list(refs)), num_cpus=1, max_retries=_CRASHES)
+        for row in dataset.iter_rows():
+            yield int(row["index"]), pickle.loads(row["answer"])
+
+
+class _Task:
+    """What a worker does with a row: fetch its chunk, extract it, answer. Raises nothing."""
+
+    def __init__(self, refs: list[Any]) -> None:
+        self._refs = refs
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        fault_point("engine:extract")
+        return {"index": row["index"], "answer": pickle.dumps(_extract(self._refs[row["index"]]))}
+
+
+def _extract(ref: Any) -> list[ShardRow] | RaymtlError:
+    try:
+        piece, root, extract = ray.get(ref)
+        return list(extract(root, piece.addresses, piece.signal, piece.extractions, piece.chunk))
+    except RaymtlError as error:
+        return error
+    except Exception as error:
+        trace = "".join(traceback.format_exception(error))
+        return StoreError(f"extraction failed: {type(error).__name__}: {error}\n{trace}")
+
+
+def _deadly(crashed: Sequence[Chunk]) -> str:
+    paths = list(dict.fromkeys(row.path for chunk in crashed for row in chunk.rows))
+    listed = "\n".join(f"  {path}" for path in paths[:_SHOWN])
+    more = f"\n  (+{len(paths) - _SHOWN} more)" if len(paths) > _SHOWN else ""
+    return (f"extraction: {len(crashed)} chunks took their process down {_CRASHES + 1} times "
+            f"(out of memory, or a recording that crashes the decoder). One of these:\n{listed}"
+            f"{more}\nMend or remove it, then run again: what is finished is kept.")
+
+
+def skipped_clips(jobs: Sequence[FeatureJob], root: Path) -> list[tuple[FeatureJob, Skipped]]:
+    """Clips that have no features, with the reason, of every feature set that is there."""
+    store, found = FeatureStore(root), []
+    for job in jobs:
+        with suppress(StoreError):
+            reasons = store.open(job.address).skipped
+            found += [(job, Skipped(row.id, row.path, reasons[row.id]))
+                      for row in job.rows if row.id in reasons]
+    return found
+
+
+def refuse_bad(skipped: Sequence[tuple[FeatureJob, Skipped]]) -> None:
+    """One error on all recordings that cannot be used.
+
+    Raises:
+        AudioError: listing the first of them and how many there are.
+    """
+    if skipped:
+        names = sorted({name for job, _ in skipped for name in job.sources})
+        unique = {entry.id: entry for _, entry in skipped}
+        raise AudioError(unreadable(", ".join(names), tuple(unique.values())))
