@@ -20,7 +20,7 @@ experiment = Experiment(
     signal=Signal(rate=8_000),
     extractions=[LogMel(bands=40)],
     stages=[Standardise("feature"), FixedLength(64)],
-    models=[SharedCnn(width=32, depth=4)],
+    models=[SharedCnn(width=32, depth=3)],
     folds=Official(),
     training=Training(epochs=30, batches=Alternating(32), optimiser=Adam(2e-3), patience=8),
 )

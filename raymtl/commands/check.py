@@ -15,7 +15,7 @@ from raymtl.experiment import Cell, Experiment
 from raymtl.extraction.audio import ClipRow, decode
 from raymtl.extraction.store import FeatureStore, chunks, extract_chunk, feature_address
 from raymtl.loading.fits import FitMember, FitRequest, fit_all, measure_with
-from raymtl.loading.inputs import PartData, part_data
+from raymtl.loading.inputs import Inputs, PartData
 from raymtl.plan import Corpora, Prepared, prepare
 from raymtl.spec import describe
 
@@ -99,9 +99,11 @@ class _Check:
             others = tuple(m for other, m in members.items() if other != name)
             request = FitRequest(self._experiment.stages_of(prepared.source), own, others)
             fitted = fit_all([request], measure_with(store.open))[request.address]
-            parts[name] = part_data(
-                name, store.open(own.features), fitted, prepared.table, own.train,
-                prepared.source.tasks, [t.name for t in prepared.source.chosen])
+            table, source = prepared.table.select(own.train), prepared.source
+            targets = {task.name: task.encode(table.target(column.name))
+                       for task, column in zip(source.tasks, source.chosen, strict=True)}
+            inputs = Inputs(store.open(own.features), table.ids, fitted)
+            parts[name] = PartData(name, table.ids, inputs, targets)
             shape = parts[name].inputs.shape
             self._say("stages", name, _sizes(shape.channels, shape.frames or "own",
                                              shape.features))
@@ -125,11 +127,11 @@ class _Check:
                 targets = part.targets[head].take(part.inputs.clips[rows])
                 loss = tasks[head].loss(outputs[head], torch.from_numpy(targets.values),
                                         torch.from_numpy(targets.valid))
-                self._say("head", f"{name}/{head}", [*outputs[head].shape, f"loss {loss:.3f}"])
+                self._say("head", f"{name}/{head}", [*outputs[head].shape, f"loss {loss.item():.3f}"])
                 total = total + loss
         total.backward()
         optimiser.step()
-        self._say("step", "sum of losses", [f"{float(total):.3f}"])
+        self._say("step", "sum of losses", [f"{total.item():.3f}"])
 
 
 def _sizes(channels: object, frames: object, features: object) -> list[str]:

@@ -44,6 +44,14 @@ class Corpora:
     sources: dict[str, Prepared]
     facts: dict[Path, FileFacts]
 
+    def content(self, source: str) -> dict[str, str]:
+        """Clip id to what is heard in it: equal for byte-identical recordings."""
+        table = self.sources[source].table
+        spans = zip(table.table.column("start").to_pylist(), table.table.column("end").to_pylist(),
+                    strict=True)
+        return {i: f"{self.facts[path].sha256}@{start}-{end}"
+                for i, path, (start, end) in zip(table.ids, table.paths(), spans, strict=True)}
+
 
 def prepare(experiment: Experiment, data: Path, cache: Path | None, bad_files: str) -> Corpora:
     """Reads every corpus once and inspects every recording that a source uses.

@@ -18,7 +18,7 @@ from raymtl.loading.fits import FitMember, FitRequest
 from raymtl.loading.splits import Split, SplitInput, split_sources
 from raymtl.plan.sources import Corpora, Prepared, prepare
 from raymtl.reading.clips import ClipTable
-from raymtl.results.records import Entry, reconcile
+from raymtl.results.ledger import Entry, reconcile
 from raymtl.spec import digest
 from raymtl.study import Study
 from raymtl.training.job import RunJob, SourceInRun
@@ -96,12 +96,13 @@ def make_plan(study: Study, experiment: Experiment, data: Path, store: Path, *,
         RaymtlError: for anything wrong with study or data.
     """
     corpora = prepare(experiment, data, store / "inspected.parquet", bad_files)
-    splits = _split(experiment, corpora.sources)
+    splits = _split(experiment, corpora)
     cells = _chosen(experiment.cells(), only)
     features = _features(experiment, corpora, cells, store)
     addresses = {(name, job.extraction): job.address for job in features for name in job.sources}
     jobs, fits = _Jobs(experiment, corpora.sources, splits, addresses).all(cells)
-    entries, notes = reconcile(store / "sweeps" / experiment.name, [job.run for job in jobs])
+    entries, notes = reconcile(store / "sweeps" / experiment.name,
+                               {job.run: job.digest for job in jobs})
     notes = [*notes, *(n for p in corpora.sources.values() for n in p.notes), *_conflicts(splits)]
     return Plan(study, experiment, store, corpora, splits, features, fits, cells, jobs, entries,
                 tuple(dict.fromkeys(notes)))
@@ -117,11 +118,11 @@ def _chosen(cells: Sequence[Cell], only: str | None) -> list[Cell]:
     return chosen
 
 
-def _split(experiment: Experiment, sources: Mapping[str, Prepared]) -> list[Split]:
+def _split(experiment: Experiment, corpora: Corpora) -> list[Split]:
     inputs = [
         SplitInput(name, prepared.table, prepared.source.chosen,
-                   experiment.folds_of(prepared.source))
-        for name, prepared in sources.items()
+                   experiment.folds_of(prepared.source), corpora.content(name))
+        for name, prepared in corpora.sources.items()
     ]
     return list(split_sources(inputs, experiment.validation, experiment.seed))
 

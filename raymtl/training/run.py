@@ -84,7 +84,7 @@ class Workbench:
         features = self.features(source.features)
         present = _present(ids, features, source)
         fitted = load_fit(self.store / "fits", source.fit)
-        inputs = Inputs(features, fitted, present, device=device)
+        inputs = Inputs(features, present, fitted, device=device)
         rows = np.array([self._row(source.name)[i] for i in present], np.int64)
         targets = {
             task.name: self._target(source.name, column, task).take(rows)

@@ -58,6 +58,8 @@ def shuffled(base: Hashes, seed: int, purpose: str) -> Hashes:
 
 def deal(task: Deal) -> Ints:
     """Bin of each group, (groups,)."""
+    if not len(task.counts):
+        return np.empty(0, np.int64)
     return _Table(task).deal()
 
 
