@@ -96,8 +96,9 @@ class AmbientContexts(Reader):
             for second in range(4):
                 rng = generator(seed, "ambient", index, second)
                 name, labels = f"{folder.name}_{second}", _drawn(index, second)
-                wave = 0.2 * noise(-3.0, 1.0, 16_000, rng) + sum(_heard(x, rng) for x in labels)
-                write_wav(folder / f"{name}.wav", wave * rng.uniform(0.5, 1.0), 16_000)
+                wave = rng.uniform(0.1, 0.5) * noise(-3.0, 1.0, 16_000, rng)
+                wave = wave + sum(rng.uniform(0.15, 0.6) * _heard(x, rng) for x in labels)
+                write_wav(folder / f"{name}.wav", wave, 16_000)
                 unlabelled = (index, second) == (7, 3)
                 _write_labels(folder / (name + _LABELS), () if unlabelled else labels)
 

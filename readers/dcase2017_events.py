@@ -204,11 +204,12 @@ def _composed(index: int, seconds: float, seed: int) -> _Take:
 def _sounding(take: _Take, rng: np.random.Generator) -> Floats:
     """Waveform of a take, (2, samples): a street's noise and the events, each at one place."""
     street = Place(-5.0 + rng.uniform(-0.7, 0.7), 80.0, 0.02, sound(3, 15), 0.0)
-    wave = 0.3 * scene(street, take.seconds, 44_100, rng, channels=2)
+    wave = 0.6 * scene(street, take.seconds, 44_100, rng, channels=2)
     for start, end, name in take.events:
         heard = event(sound(_SOUND[name], 15), end - start, 44_100, rng)
         at = round(start * 44_100)
-        wave[:, at : at + heard.size] += rng.uniform(0.5, 1.0, (2, 1)) * heard[: wave.shape[1] - at]
+        loud = rng.uniform(0.08, 0.5) * rng.uniform(0.5, 1.0, (2, 1))
+        wave[:, at : at + heard.size] += loud * heard[: wave.shape[1] - at]
     return wave
 
 

@@ -173,7 +173,8 @@ def _write_piece(path: Path, name: str, identifier: str, seed: int) -> None:
     """1 s of a scene; recordings of one scene differ a little in colour and hum."""
     own = generator(seed, "recording", name, identifier)
     where = place(SCENES.index(name), len(SCENES))
-    where = replace(where, tilt=where.tilt + own.uniform(-0.7, 0.7), often=2 * where.often)
+    where = replace(where, tilt=where.tilt + own.uniform(-4.0, 4.0), often=2 * where.often,
+                    hum=where.hum * own.uniform(0.7, 1.4))
     rng = generator(seed, "scene", name, path.name)
     write_wav(path, scene(where, 1.0, 44_100, rng, channels=2), 44_100, "PCM_24")
 

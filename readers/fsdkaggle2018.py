@@ -154,4 +154,5 @@ def _heard(name: str, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dty
     seconds = float(rng.uniform(0.4, 1.4))
     heard = event(everyday(_IN_MINIATURE[name]), seconds, 44_100, rng)
     behind = noise(float(rng.uniform(-6, 0)), seconds, 44_100, rng)
-    return np.asarray(rng.uniform(0.6, 1.2) * (heard + 0.3 * behind), np.float32)
+    level = rng.uniform(0.05, 0.5)  # the quietest lie below the noise
+    return np.asarray(rng.uniform(0.6, 1.2) * (level * heard + behind), np.float32)
