@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from raymtl.errors import StoreError
-from raymtl.results.durable import file_digest, open_sealed, seal, sync_folder, write_durably
+from raymtl.results.durable import file_digest, open_sealed, seal, sync, write_durably
 from raymtl.results.records import RECORD, read_record, verify
 
 Status = Literal["done", "failed", "diverged"]
@@ -81,7 +81,7 @@ class Ledger:
         """Forgets `run`: it will be done again."""
         self._path(run).unlink(missing_ok=True)
         if self.folder.is_dir():
-            sync_folder(self.folder)
+            sync(self.folder)
 
     def _path(self, run: str) -> Path:
         return self.folder / f"{run}.json"
@@ -174,7 +174,7 @@ def _move_aside(sweep: Path, run: str) -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     (sweep / "runs" / run).rename(target)
-    sync_folder(sweep / "runs")
+    sync(sweep / "runs")
 
 
 def _read(path: Path) -> Entry:

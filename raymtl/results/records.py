@@ -24,8 +24,8 @@ from raymtl.results.durable import (
     file_digest,
     open_sealed,
     seal,
-    sync_file,
-    sync_folder,
+    sync,
+    sync_all,
     write_durably,
 )
 from raymtl.results.predictions import predictions_table
@@ -99,8 +99,6 @@ def finish(unfinished: Path, runs: Path) -> Path:
     target = runs / unfinished.name
     content = read_record(unfinished).content
     _remove_unlisted(unfinished, set(content["files"]))
-    for folder in (unfinished, unfinished / CHECKPOINT):
-        sync_folder(folder)
     runs.mkdir(parents=True, exist_ok=True)
     if target.exists():
         if not verify(target):
@@ -109,8 +107,7 @@ def finish(unfinished: Path, runs: Path) -> Path:
         shutil.rmtree(target)
     fault_point("record:before-rename")
     unfinished.rename(target)
-    sync_folder(runs)
-    sync_folder(unfinished.parent)
+    sync(runs)
     fault_point("record:after-rename")
     return target
 
@@ -195,14 +192,13 @@ def _write_table(table: pa.Table, path: Path) -> None:
 
 
 def _describe_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Digest and size of every file of the record, each synced to disk."""
-    files = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        name = path.relative_to(folder).as_posix()
-        if _belongs(name):
-            sync_file(path)
-            files[name] = {"sha256": file_digest(path), "size": path.stat().st_size}
-    return files
+    """Digest and size of every file of the record; all of them are synced to disk."""
+    names = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    files = {name: path for name, path in sorted(names.items())
+             if path.is_file() and _belongs(name)}
+    sync_all([*files.values(), *(path for path in names.values() if path.is_dir())])
+    return {name: {"sha256": file_digest(path), "size": path.stat().st_size}
+            for name, path in files.items()}
 
 
 def _belongs(name: str) -> bool:
