@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +30,22 @@ def versions() -> dict[str, str]:
     }
 
 
-def content_digest(rows: Iterable[ClipRow], facts: Mapping[Path, FileFacts]) -> str:
-    """SHA-256 over (id, content of the file, start, end) of the rows, sorted by id; no paths."""
+def content_digest(rows: Iterable[ClipRow], facts: Mapping[str, FileFacts]) -> str:
+    """SHA-256 over (id, content of the file, start, end) of the rows, sorted by id; no paths.
+
+    Args:
+        facts: of every file, by its path as the rows write it (`by_path`).
+    """
     total = hashlib.sha256()
-    for row in sorted(rows, key=lambda row: row.id):
-        content = facts[Path(row.path)].sha256
+    for row in sorted(rows, key=attrgetter("id")):
+        content = facts[row.path].sha256
         total.update(f"{row.id}\0{content}\0{row.start!r}\0{row.end!r}\n".encode())
     return total.hexdigest()
+
+
+def by_path(facts: Mapping[Path, FileFacts]) -> dict[str, FileFacts]:
+    """The same facts under plain strings: a `Path` made of each row costs more than its digest."""
+    return {str(path): fact for path, fact in facts.items()}
 
 
 def feature_address(
@@ -49,7 +59,7 @@ def feature_address(
         "format": FORMAT,
         "signal": signal,
         "extraction": extraction,
-        "clips": content_digest(rows, facts),
+        "clips": content_digest(rows, by_path(facts)),
         "versions": versions(),
     }
     return digest(parts)

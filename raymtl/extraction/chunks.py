@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 
-from raymtl.extraction.addresses import content_digest
+from raymtl.extraction.addresses import by_path, content_digest
 from raymtl.extraction.audio import ClipRow
 from raymtl.extraction.inspection import FileFacts
 
@@ -39,20 +40,21 @@ def chunks(
     Little work is cut finer, so that several cores share it. Depends on nothing but its arguments:
     the same rows always give the same chunks and keys.
     """
-    ordered = sorted(rows, key=lambda row: row.id)
+    ordered = sorted(rows, key=attrgetter("id"))
     if not ordered:
         return []
-    costs = np.cumsum([cost(row, facts[Path(row.path)]) for row in ordered])
+    by_name = by_path(facts)
+    costs = np.cumsum([cost(row, by_name[row.path]) for row in ordered])
     total = float(costs[-1])
     number = max(1, round(total / work), min(_FEW, int(total / min(_LEAST, work))))
     goals = total * np.arange(1, number) / number
     ends = np.searchsorted(costs, goals, side="right")
     bounds = sorted({0, *ends.tolist(), len(ordered)})
-    return [_chunk(tuple(ordered[first:last]), facts) for first, last in pairwise(bounds)]
+    return [_chunk(tuple(ordered[a:b]), by_name) for a, b in pairwise(bounds)]
 
 
-def _chunk(rows: tuple[ClipRow, ...], facts: Mapping[Path, FileFacts]) -> Chunk:
-    seconds = sum(duration(row, facts[Path(row.path)]) for row in rows)
+def _chunk(rows: tuple[ClipRow, ...], facts: Mapping[str, FileFacts]) -> Chunk:
+    seconds = sum(duration(row, facts[row.path]) for row in rows)
     return Chunk(content_digest(rows, facts)[:16], rows, seconds)
 
 

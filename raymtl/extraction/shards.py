@@ -25,7 +25,7 @@ from raymtl.extraction.audio import ClipRow, Decoded, Signal, Skipped, decode_ma
 from raymtl.extraction.chunks import Chunk
 from raymtl.extraction.features import Extraction, extract_shared
 from raymtl.faults import fault_point
-from raymtl.results.durable import open_sealed, seal, sync_folder, write_durably
+from raymtl.results.durable import open_sealed, seal, sync, write_durably
 
 Floats = npt.NDArray[np.float32]
 
@@ -163,7 +163,7 @@ class ShardWriter:
             fault_point("shard:before-rename")
             name = f"part-{self._key}.arrow"
             self._aside.replace(self._folder / name)
-            sync_folder(self._folder)
+            sync(self._folder)
         fault_point("shard:after-rename")
         channels, features = self._shape or (0, 0)
         row = ShardRow(

@@ -27,7 +27,7 @@ from raymtl.extraction.shards import (
     verified,
 )
 from raymtl.faults import fault_point
-from raymtl.results.durable import open_sealed, seal, sync_folder, write_durably
+from raymtl.results.durable import open_sealed, seal, sync, write_durably
 
 __all__ = [
     "Chunk",
@@ -132,7 +132,7 @@ class FeatureStore:
             for name in ["manifest.json", *damaged]:
                 if (folder / name).exists():
                     moved.append((folder / name).rename(_unused(folder, name)))
-            sync_folder(folder)
+            sync(folder)
         except OSError as error:
             raise StoreError(f"{folder}: damaged ({reason}) and cannot be set aside "
                              f"({error.strerror}). Mend its permissions.") from error
