@@ -33,6 +33,7 @@ SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # records are ours; Tune's own state is scratch
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # see interrupt.py
     "TUNE_WARN_THRESHOLD_S": "10",
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints a banner even when it is told to be silent
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -136,13 +137,15 @@ def _alive(pid: int) -> bool:
 
 
 def _own_token(folder: Path) -> None:
-    """Token authentication with a token of this sweep's own, readable by this user alone."""
-    if "RAY_AUTH_MODE" in os.environ or "RAY_AUTH_TOKEN" in os.environ:
+    """A token of this sweep's own, readable by this user alone; Ray turns authentication on itself.
+
+    A mode or token that the user has set stays.
+    """
+    if any(name.startswith("RAY_AUTH_") for name in os.environ):
         return
     path = folder / "token"
     path.touch(mode=0o600)
     path.write_text(secrets.token_hex(32))
-    os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
 
 

@@ -147,9 +147,14 @@ def _rows(refs: Sequence[Any]) -> Iterator[tuple[int, Any]]:
     with ray.data.DataContext.current(context):
         rows = [{"index": index} for index in range(len(refs))]
         dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-        dataset = dataset.map(_Task(list(refs)), num_cpus=1, max_retries=_CRASHES)
+        dataset = dataset.map(_Task(list(refs)), num_cpus=1, ray_remote_args_fn=_tries)
         for row in dataset.iter_rows():
             yield int(row["index"]), pickle.loads(row["answer"])
+
+
+def _tries() -> dict[str, Any]:
+    """Ray's options of a task: a process that dies is replaced, so many times."""
+    return {"max_retries": _CRASHES}
 
 
 class _Task:

@@ -163,6 +163,9 @@ class _Watch(tune.Callback):  # type: ignore[misc]
     def __init__(self, ended: Callable[[Sequence[tuple[str, str, str]]], None]) -> None:
         self._ended = ended
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune writes its callbacks to scratch; nobody restores them
+
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any,
                         result: dict[str, Any], **info: Any) -> None:
         self._ended(result.get("ended", ()))

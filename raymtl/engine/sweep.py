@@ -30,6 +30,8 @@ from raymtl.results.ledger import Entry, Ledger
 from raymtl.results.records import read_record
 from raymtl.training.job import RunJob
 
+_SHOWN = 4  # test scores told of a run
+
 __all__ = ["SweepOptions", "SweepResult", "carry_out", "preflight"]
 
 
@@ -182,10 +184,12 @@ def _still_missing(plan: Plan) -> list[RunJob]:
 
 def _scores(folder: Path) -> str:
     """The test scores of a record in a few words."""
-    parts = [f"{s['source']} {s['task']} {s['scalars'][metric]:.3f}"
-             for s in read_record(folder).scores if s["part"] == "test"
-             for metric in ("uar", "map", "accuracy") if metric in s["scalars"]][:4]
-    return ", ".join(parts)
+    record = read_record(folder)
+    primary = {name: facts["primary"] for name, facts in record.content["tasks"].items()}
+    found = [(s["source"], s["scalars"].get(primary[s["task"]]))
+             for s in record.scores if s["part"] == "test"]
+    parts = [f"{source} {value:.3f}" for source, value in found if value is not None]
+    return ", ".join(parts[:_SHOWN]) + (", ..." if len(parts) > _SHOWN else "")
 
 
 def _result(plan: Plan, store: Path, interrupted: bool) -> SweepResult:

@@ -1,0 +1,119 @@
+"""Jobs and trainings that need no data: what lanes do with them is what is tested."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from raymtl.engine.attempts import Attempt
+from raymtl.engine.lanes import Cargo
+from raymtl.engine.resources import Share
+from raymtl.errors import Interrupted
+from raymtl.results.durable import seal, write_durably
+from raymtl.results.ledger import Entry, Ledger
+
+
+@dataclass(frozen=True)
+class FakeJob:
+    """As much of a RunJob as lanes look at; `does` says what its training does."""
+
+    run: str
+    does: str = "ends"
+    digest: str = "0" * 64
+
+
+class FakeBench:
+    """Stands for a Workbench: made once a lane."""
+
+    def __init__(self, store: Path, tables: Any) -> None:
+        self.made = time.monotonic()
+        self.runs = 0
+
+
+def fake_record(sweep: Path, job: FakeJob, **facts: Any) -> Entry:
+    """The smallest record that `reconcile` takes for whole."""
+    content = {"run": job.run, "digest": job.digest, "files": {}, "seconds": 0.0, "scores": [],
+               "tasks": {}, **facts}
+    write_durably(sweep / "runs" / job.run / "record.json", seal(content))
+    from raymtl.results.durable import file_digest
+
+    return Ledger(sweep / "ledger").write(
+        job.run, "done", digest=job.digest,
+        record=file_digest(sweep / "runs" / job.run / "record.json"))
+
+
+def fake_train(job: FakeJob, bench: FakeBench, sweep: Path, *, report: Callable[[Any], None],
+               stop: Callable[[], bool], device: str = "cpu", group: Any = None) -> Entry:
+    """Does what the job says and records in which process and state it did."""
+    bench.runs += 1
+    facts = {"pid": os.getpid(), "made": bench.made, "threads": torch.get_num_threads(),
+             "dtype": str(torch.get_default_dtype()), "grad": torch.is_grad_enabled(),
+             "drawn": torch.rand(2).tolist(), "folder": os.getcwd(),
+             "dirty": os.environ.get("LEFT_BEHIND", ""), "rss": _resident(), "time": time.time(),
+             "workers": 1 if group is None else torch.distributed.get_world_size(group)}
+    if job.does == "raises":
+        raise ValueError("spilt milk")
+    if job.does == "exits":
+        raise SystemExit(3)
+    if job.does == "pollutes":
+        _pollute()
+    if job.does == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if job.does == "dies once" and not (sweep / f"died-{job.run}").exists():
+        (sweep / f"died-{job.run}").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if job.does == "trains":
+        _train()
+    if job.does == "waits":
+        _wait(stop)
+    if group is not None and torch.distributed.get_rank(group) != 0:
+        return Entry(job.run, "done")
+    return fake_record(sweep, job, **facts)
+
+
+def _pollute() -> None:
+    """Leaves behind all that a careless network might."""
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(2)
+    torch.manual_seed(12345)
+    torch.nn.modules.module.register_module_forward_hook(lambda *given: 1 / 0)
+    os.environ["LEFT_BEHIND"] = "yes"
+    os.chdir("/")
+
+
+def _train() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(64, 128), torch.nn.ReLU(), torch.nn.Linear(128, 8))
+    optimiser = torch.optim.Adam(network.parameters())
+    for _ in range(10):
+        optimiser.zero_grad()
+        network(torch.rand(256, 64)).square().mean().backward()
+        optimiser.step()
+
+
+def _wait(stop: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if stop():
+            raise Interrupted("told to")
+        time.sleep(0.02)
+    raise TimeoutError("nobody said stop")
+
+
+def _resident() -> int:
+    """Resident memory of this process in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def fake_cargo(folder: Path, share: Share, cells: list[list[FakeJob]]) -> Cargo:
+    """A cargo of fake jobs for a sweep in `folder`."""
+    attempt = Attempt.new(folder / "scratch", "attempt")
+    return Cargo(folder, folder, attempt, share, tuple(map(tuple, cells)),  # type: ignore[arg-type]
+                 {}, fake_train, FakeBench)
