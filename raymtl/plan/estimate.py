@@ -19,7 +19,7 @@ from raymtl.training.job import RunJob
 _TRIED_CLIPS = 4
 _TRIED_STEPS = 2
 _SCORING = 0.35  # a forward pass without gradients against a whole step
-_DEVICE_SECONDS = 1.0  # at most this long on one model
+_TRIED_SECONDS = 1.0  # at most this long on one network
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ def _features_of(job: FeatureJob, rows: list) -> Iterator:  # type: ignore[type-
 
 
 def _training_cost(plan: Plan) -> tuple[float, int]:
-    rates: dict[tuple[Model, Extraction, tuple[str, ...]], tuple[float, int]] = {}
+    rates: dict[tuple[Model, InputShape], tuple[float, int]] = {}  # heads cost next to nothing
     seconds, size = 0.0, 0
     shapes = _shapes(plan)
     for job in plan.missing:
-        key = (job.cell.model, job.cell.extraction, tuple(t.name for t in job.tasks))
+        key = (job.cell.model, shapes[job.sources[0].name, job.cell.extraction])
         if key not in rates:
-            rates[key] = _step_cost(job, shapes[job.sources[0].name, job.cell.extraction])
+            rates[key] = _step_cost(job, key[1])
         each, parameters = rates[key]
         seconds += each * _clips_of(job)
         size += 4 * parameters + 400 * sum(len(s.test) for s in job.sources) + 60_000
@@ -112,13 +112,16 @@ def _length(stages: tuple[Stage, ...], frames: int) -> int:
 
 def _step_cost(job: RunJob, shape: InputShape) -> tuple[float, int]:
     """Seconds a clip of a training step, and the network's parameters."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as lanes do
     network = job.cell.model.build(shape, job.tasks, seed=0)
     size = job.training.batches.size
     inputs = {"features": torch.zeros(size, shape.channels, shape.frames or 1, shape.features),
               "lengths": torch.full((size,), shape.frames or 1)}
     began, steps = time.perf_counter(), 0
-    while steps < _TRIED_STEPS and time.perf_counter() - began < _DEVICE_SECONDS:
+    while steps < _TRIED_STEPS and time.perf_counter() - began < _TRIED_SECONDS:
         sum(o.sum() for o in network(inputs).values()).backward()  # type: ignore[union-attr]
         steps += 1
     each = (time.perf_counter() - began) / (steps * size)
+    torch.set_num_threads(threads)
     return each, sum(p.numel() for p in network.parameters())
