@@ -33,7 +33,7 @@ experiment = Experiment(
         Ravdess().source("stress", label="stress", signal=Signal(rate=16_000, seconds=1.28)),
         Dcase2017Scenes().source("scene", label="scene"),
         Dcase2017Events().source("events", label="events", signal=seconds),
-        AmbientContexts().source("context", label="context", limit={"others": 500}),
+        AmbientContexts().source("contexts", label="context", limit={"others": 500}),
         FsdKaggle2018().source("tag", label="tag"),
         SpeechCommands().source("word", label="word"),
     ],

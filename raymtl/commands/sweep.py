@@ -9,7 +9,9 @@ from rich.console import Console
 from raymtl.commands.setting import settle
 from raymtl.engine.sweep import SweepOptions, SweepResult, carry_out
 from raymtl.plan import Plan, make_plan
+from raymtl.plan.written import write_plan
 from raymtl.results.report import write_report
+from raymtl.results.table import collect, save_results
 from raymtl.results.terminal import print_results
 
 OK, SOME_FAILED, INTERRUPTED = 0, 1, 130
@@ -22,7 +24,10 @@ def run_sweep(study: Path, data: Path | None, store: str, only: str | None,
     plan = make_plan(setting.study, setting.experiment, setting.data, setting.store,
                      only=only, bad_files=options.bad_files)
     _greet(plan, setting.miniature, console)
-    result = carry_out(plan, setting.store, options)
+    write_plan(plan, [s for p in plan.corpora.sources.values() for s in p.skipped])
+    result = carry_out(plan, setting.store, options, console=console)
+    write_plan(plan, result.skipped)
+    save_results(plan.sweep, collect(plan.sweep, [job.run for job in plan.runs]))
     page = write_report(plan.sweep)
     print_results(plan.sweep, console)
     _close(plan, result, page, console)
@@ -43,7 +48,8 @@ def _greet(plan: Plan, miniature: bool, console: Console) -> None:
 
 def _close(plan: Plan, result: SweepResult, page: Path, console: Console) -> None:
     for failure in result.failed:
-        console.print(f"failed: {failure}", markup=False, soft_wrap=True)
+        console.print(f"{failure.status}: {failure.run}: {failure.reason}", markup=False,
+                      soft_wrap=True)
     for skipped in result.skipped:
         console.print(f"skipped: {skipped.path}: {skipped.reason}", markup=False, soft_wrap=True)
     console.print(f"{result.done} of {len(plan.runs)} runs have a record; "

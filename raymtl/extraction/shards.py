@@ -25,7 +25,7 @@ from raymtl.extraction.audio import ClipRow, Decoded, Signal, Skipped, decode_ma
 from raymtl.extraction.chunks import Chunk
 from raymtl.extraction.features import Extraction, extract_shared
 from raymtl.faults import fault_point
-from raymtl.results.durable import open_sealed, seal, sync, write_durably
+from raymtl.durable import open_sealed, seal, sync, write_durably
 
 Floats = npt.NDArray[np.float32]
 

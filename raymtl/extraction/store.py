@@ -27,7 +27,7 @@ from raymtl.extraction.shards import (
     verified,
 )
 from raymtl.faults import fault_point
-from raymtl.results.durable import open_sealed, seal, sync, write_durably
+from raymtl.durable import open_sealed, seal, sync, write_durably
 
 __all__ = [
     "Chunk",

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from raymtl.errors import StoreError
 from raymtl.loading.summaries import Doubles
-from raymtl.results.durable import open_sealed, seal, write_durably
+from raymtl.durable import open_sealed, seal, write_durably
 from raymtl.tasks import Floats
 
 Frames = npt.NDArray[np.int64]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from raymtl.errors import StoreError
-from raymtl.results.durable import file_digest, open_sealed, seal, sync, write_durably
+from raymtl.durable import file_digest, open_sealed, seal, sync, write_durably
 from raymtl.results.records import RECORD, read_record, verify
 
 Status = Literal["done", "failed", "diverged"]

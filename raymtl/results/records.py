@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 
 from raymtl.errors import StoreError
 from raymtl.faults import fault_point
-from raymtl.results.durable import (
+from raymtl.durable import (
     file_digest,
     open_sealed,
     seal,

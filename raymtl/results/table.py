@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from raymtl.errors import StoreError
-from raymtl.results.durable import write_durably
+from raymtl.durable import write_durably
 from raymtl.results.records import Record, read_records
 
 RESULTS = "results.parquet"

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from raymtl.errors import Interrupted, StoreError
 from raymtl.faults import fault_point
-from raymtl.results.durable import file_digest, open_sealed, seal, sync_folder
+from raymtl.durable import file_digest, open_sealed, seal, sync_folder
 
 __all__ = ["Interrupted", "State", "clear", "copy_state", "load_newest", "optimiser_tensors",
            "restore_optimiser", "save_state", "under"]

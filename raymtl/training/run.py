@@ -21,7 +21,7 @@ from raymtl.faults import fault_point
 from raymtl.loading.fitted import load_fit
 from raymtl.loading.inputs import Inputs, PartData
 from raymtl.reading.clips import ClipTable
-from raymtl.results.durable import file_digest
+from raymtl.durable import file_digest
 from raymtl.results.ledger import Entry, Ledger
 from raymtl.results.records import RECORD, finish, write_record
 from raymtl.results.tensorboard import RunWriter

@@ -14,7 +14,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from raymtl.results.durable import file_digest
+from raymtl.durable import file_digest
 from raymtl.results.ledger import Ledger, reconcile
 from raymtl.results.records import RECORD, finish, write_record
 from raymtl.results.report import write_report

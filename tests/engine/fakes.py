@@ -16,7 +16,7 @@ from raymtl.engine.attempts import Attempt
 from raymtl.engine.lanes import Cargo
 from raymtl.engine.resources import Share
 from raymtl.errors import Interrupted
-from raymtl.results.durable import seal, write_durably
+from raymtl.durable import seal, write_durably
 from raymtl.results.ledger import Entry, Ledger
 
 
@@ -42,7 +42,7 @@ def fake_record(sweep: Path, job: FakeJob, **facts: Any) -> Entry:
     content = {"run": job.run, "digest": job.digest, "files": {}, "seconds": 0.0, "scores": [],
                "tasks": {}, **facts}
     write_durably(sweep / "runs" / job.run / "record.json", seal(content))
-    from raymtl.results.durable import file_digest
+    from raymtl.durable import file_digest
 
     return Ledger(sweep / "ledger").write(
         job.run, "done", digest=job.digest,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from raymtl.results.durable import file_digest
+from raymtl.durable import file_digest
 from raymtl.results.ledger import Ledger
 from raymtl.results.records import RECORD, finish, write_record
 from raymtl.tasks import AnyOf, OneOf, Targets, Task, YesNo
@@ -89,8 +90,8 @@ def cells(extractions: Sequence[str], models: Sequence[str],
     """Sources alone, in pairs, and all together."""
     together = [*combinations(sorted(names), 1), *combinations(sorted(names), 2),
                 tuple(sorted(names))]
-    return [{"name": f"{'__'.join(c)}--{e}--{m}", "combination": list(c), "extraction": e,
-             "model": m} for c in together for e in extractions for m in models]
+    return [{"name": re.sub(r"[^A-Za-z0-9_.-]+", "", f"{'__'.join(c)}--{e}--{m}"),
+             "combination": list(c), "extraction": e, "model": m} for c in together for e in extractions for m in models]
 
 
 def write_plan(sweep: Path, planned: Sequence[Mapping[str, Any]], folds: int = 1,

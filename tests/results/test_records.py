@@ -16,7 +16,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from raymtl.errors import StoreError
-from raymtl.results.durable import open_sealed, seal
+from raymtl.durable import open_sealed, seal
 from raymtl.results.predictions import named_labels
 from raymtl.results.records import (
     METRICS,

@@ -1,0 +1,83 @@
+"""The plan as files of the sweep's folder, for people and for the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from raymtl.durable import write_durably
+from raymtl.extraction.audio import Skipped
+from raymtl.plan.work import Plan
+from raymtl.versions import versions
+
+
+def write_plan(plan: Plan, skipped: Sequence[Skipped] = ()) -> None:
+    """Writes study.py, plan.json and environment.json.
+
+    skipped: clips known to be left out; more is known of them after extraction.
+
+    Raises:
+        StoreError: when the folder cannot be written.
+    """
+    write_durably(plan.sweep / "study.py", plan.study.text.encode())
+    _write_json(plan.sweep / "plan.json", _plan(plan, skipped))
+    _write_json(plan.sweep / "environment.json", _environment(plan))
+
+
+def _plan(plan: Plan, skipped: Sequence[Skipped]) -> dict[str, Any]:
+    return {
+        "name": plan.experiment.name,
+        "question": plan.study.question,
+        "cells": [{"name": cell.name, "sources": list(cell.sources),
+                   "extraction": repr(cell.extraction), "model": repr(cell.model)}
+                  for cell in plan.cells],
+        "runs": [{"run": job.run, "digest": job.digest, "cell": job.cell.name, "fold": job.fold,
+                  "seed": job.repeat} for job in plan.runs],
+        "sources": {name: _source(plan, name) for name in plan.corpora.sources},
+        "skipped": [{"id": s.id, "path": s.path, "reason": s.reason} for s in skipped],
+        "notes": list(plan.notes),
+    }
+
+
+def _source(plan: Plan, name: str) -> dict[str, Any]:
+    prepared = plan.corpora.sources[name]
+    parts = [split.parts[name] for split in plan.splits]
+    return {
+        "reader": repr(prepared.source.reader),
+        "clips": len(prepared.table),
+        "tasks": [task.name for task in prepared.source.tasks],
+        "folds": [{"train": len(p.train), "validation": len(p.validation), "test": len(p.test)}
+                  for p in parts],
+    }
+
+
+def _environment(plan: Plan) -> dict[str, Any]:
+    return {
+        "versions": versions(),
+        "cpus": os.cpu_count(),
+        "command": sys.argv,
+        "study": str(plan.study.path),
+        "store": str(plan.store),
+        "commit": _commit(plan.study.path.parent),
+    }
+
+
+def _commit(folder: Path) -> str | None:
+    """The commit that the study's folder is at, with '+' when it has changes; None without git."""
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True,
+                              check=True, timeout=10).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _write_json(path: Path, content: Any) -> None:
+    write_durably(path, json.dumps(content, indent=1, sort_keys=True).encode())
