@@ -83,11 +83,12 @@ class _Table:
             self._put(int(i), self._best(int(i)))
         if len(rest) <= 2_000:
             self._improve(rest)
+        self._mend()
         return self.bins
 
     def _equals(self) -> Ints:
         """Deals groups with the same counts many at a time; returns those left over."""
-        counts, rest = self.task.counts, []
+        counts, rest = self.task.counts * (self.weight > 0), []
         kinds, kind = np.unique(counts, axis=0, return_inverse=True)
         members = np.lexsort((self.task.order, kind.reshape(-1)))
         sizes = np.bincount(kind.reshape(-1), minlength=len(kinds))
@@ -161,6 +162,17 @@ class _Table:
                 moved |= bool(worth) and best != before
             if not moved:
                 return
+
+    def _mend(self) -> None:
+        """Moves a group out of a tested bin that got every group of some label."""
+        for b in self.task.tested:
+            lost = (self.holders[b] > 0) & (self.holders.sum(axis=0) == self.holders[b])
+            for k in np.flatnonzero(lost):
+                here = np.flatnonzero((self.bins == b) & (self.task.counts[:, k] > 0))
+                if len(here) and self.holders[b, k] == self.holders[:, k].sum():
+                    first = int(here[np.argmin(self.task.order[here])])
+                    self._take(first)
+                    self._put(first, self._best(first))
 
     def _cost(self, b: int, vector: Doubles) -> float:
         return float((2 * (self.load[b] - self.goal[b]) + vector) @ (self.weight * vector))
