@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,31 +65,26 @@ class Mixed(Batches):
     def epoch(self, sizes: Mapping[str, int], seed: int, epoch: int) -> Steps:
         names = sorted(sizes)
         owner = np.repeat(np.arange(len(names)), [sizes[name] for name in names])
-        row = np.concatenate([np.arange(sizes[name], dtype=np.int64) for name in names] or [owner])
+        row = np.concatenate([np.arange(sizes[name], dtype=np.int64) for name in names])
         order = shuffled(len(owner), "", seed, epoch)
-        return [
-            {names[i]: row[step[owner[step] == i]] for i in np.unique(owner[step])}
-            for step in _chunks(order, self.size)
-        ]
+        return _by_source(names, owner, row, _chunks(order, self.size))
 
 
 @dataclass(frozen=True)
 class Proportional(Batches):
     """Every step holds every source in proportion to its size, as nearly as whole clips allow.
 
-    An epoch is one pass through every source.
+    Each source's shuffled clips are spread evenly over the epoch, and the whole is cut into steps.
+    An epoch is one pass through every source. The last step may be smaller.
     """
 
     def epoch(self, sizes: Mapping[str, int], seed: int, epoch: int) -> Steps:
-        count = -(-sum(sizes.values()) // self.size)
-        orders = {name: shuffled(sizes[name], name, seed, epoch) for name in sorted(sizes)}
-        parts = {
-            name: np.array_split(order, _edges(len(order), count)) for name, order in orders.items()
-        }
-        return [
-            {name: part[step] for name, part in parts.items() if len(part[step])}
-            for step in range(count)
-        ]
+        names = sorted(sizes)
+        owner = np.repeat(np.arange(len(names)), [sizes[name] for name in names])
+        row = np.concatenate([shuffled(sizes[n], n, seed, epoch) for n in names])
+        place = [(np.arange(sizes[name]) + 0.5) / sizes[name] for name in names]
+        order = np.argsort(np.concatenate(place), kind="stable")
+        return _by_source(names, owner, row, _chunks(order, self.size))
 
 
 @dataclass(frozen=True)
@@ -135,6 +130,8 @@ def _chunks(rows: Rows, size: int) -> list[Rows]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _edges(size: int, count: int) -> Rows:
-    """Inner boundaries of `count` nearly equal parts of range(size)."""
-    return np.arange(1, count, dtype=np.int64) * size // max(count, 1)
+def _by_source(names: Sequence[str], owner: Rows, row: Rows, chunks: list[Rows]) -> Steps:
+    """Steps from places in the pool of all sources: whose a place is, and which row of it."""
+    return [
+        {names[i]: row[step[owner[step] == i]] for i in np.unique(owner[step])} for step in chunks
+    ]

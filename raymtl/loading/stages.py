@@ -31,6 +31,7 @@ from raymtl.tasks import Floats
 Rows = npt.NDArray[np.int64]
 Scope = Literal["source", "combination"]
 Over = Literal["feature", "cell"]
+_EPS = float(np.finfo(np.float64).eps)
 
 
 class Features(Protocol):
@@ -105,9 +106,10 @@ class Standardise(Stage):
                 np.concatenate([summary.spread, one.spread], 1),
             )
         count = np.maximum(summary.count, 1)[:, None]
-        deviation = np.sqrt(summary.spread / count)
-        noise = 10 * np.finfo(np.float64).eps * np.abs(summary.mean)  # rounding, not spread
-        deviation[deviation <= noise] = 1.0
+        variance = summary.spread / count
+        noise = (count * summary.mean * _EPS) ** 2  # rounding, not spread: as scikit-learn
+        constant = variance <= count * _EPS * variance + noise
+        deviation = np.sqrt(np.where(constant, 1.0, variance))
         return Affine(summary.mean, 1 / deviation)
 
 
@@ -139,7 +141,7 @@ class MinMax(Stage):
             one = summary.pooled()
             low, high = np.concatenate([low, one.low], 1), np.concatenate([high, one.high], 1)
         width = high - low
-        width[width < 10 * np.finfo(np.float64).eps] = 1.0  # as scikit-learn
+        width[width < 10 * _EPS] = 1.0  # as scikit-learn
         gain = (self.high - self.low) / width
         return Affine(low - self.low / gain, gain)
 

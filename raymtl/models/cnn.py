@@ -85,7 +85,7 @@ class Blocks(nn.Module):
             nn.Conv2d(a, b, model.kernel, padding=_PADDING, bias=False)
             for a, b in pairwise(widths)
         )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in model.widths)
+        self.norms = nn.ModuleList(MaskedNorm(width) for width in model.widths)
         self.dropout = nn.Dropout(model.dropout) if model.dropout else nn.Identity()
         self.mean = model.pool == "mean"
         self.varying = shape.frames is None
@@ -97,13 +97,16 @@ class Blocks(nn.Module):
         lengths = self._lengths(hidden, inputs["lengths"]) if self.varying else None
         if lengths is not None:
             hidden = F.pad(hidden, (0, 0, 0, max(self.least - hidden.shape[2], 0)))
-            hidden = _masked(hidden, lengths, 0.0)
+            hidden = _masked(hidden, lengths)
         hidden = hidden.contiguous(memory_format=torch.channels_last)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            hidden = F.max_pool2d(F.relu(norm(convolution(hidden)), inplace=True), 2)
-            if lengths is not None:  # later blocks see beyond the end what they see of silence: 0
-                lengths = ((lengths + 2 * _PADDING - self.kernel + 1) // 2).clamp(min=1)
-                hidden = _masked(hidden, lengths, 0.0)
+            if lengths is not None:
+                lengths = (lengths + 2 * _PADDING - self.kernel + 1).clamp(min=1)
+            hidden = F.relu(norm(convolution(hidden), lengths), inplace=True)
+            hidden = F.max_pool2d(hidden, 2)
+            if lengths is not None:  # later blocks find 0 beyond the end, as they do alone
+                lengths = (lengths // 2).clamp(min=1)
+                hidden = _masked(hidden, lengths)
         pooled: Tensor = self.dropout(self._pool(hidden, lengths))
         return pooled
 
@@ -120,10 +123,36 @@ class Blocks(nn.Module):
         return hidden.sum((2, 3)) / (lengths * hidden.shape[3])[:, None]
 
 
-def _masked(hidden: Tensor, lengths: Tensor, value: float) -> Tensor:
-    frames = torch.arange(hidden.shape[2], device=hidden.device)
-    beyond = frames >= lengths[:, None]
-    return hidden.masked_fill(beyond[:, None, :, None], value)
+class MaskedNorm(nn.BatchNorm2d):
+    """Batch norm that leaves padded frames out of the statistics of a training batch."""
+
+    def forward(self, hidden: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """In: (B, width, frames, features); lengths (B,) or None when no frame is padding."""
+        if lengths is None or not self.training:
+            return super().forward(hidden)
+        count = lengths.sum() * hidden.shape[3]
+        mean = _masked(hidden, lengths).sum((0, 2, 3)) / count
+        gaps = hidden - mean[:, None, None]
+        variance = _masked(gaps, lengths).square().sum((0, 2, 3)) / count
+        self._keep(mean.detach(), variance.detach() * count / (count - 1).clamp(min=1))
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return gaps * scale[:, None, None] + self.bias[:, None, None]
+
+    def _keep(self, mean: Tensor, variance: Tensor) -> None:
+        """Running statistics, as the parent class keeps them."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.momentum is not None
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
+
+
+def _masked(hidden: Tensor, lengths: Tensor) -> Tensor:
+    """Frames from each row's length on set to 0."""
+    beyond = torch.arange(hidden.shape[2], device=hidden.device) >= lengths[:, None]
+    return hidden.masked_fill(beyond[:, None, :, None], 0.0)
 
 
 def _after(size: int, kernel: int) -> int:
