@@ -200,7 +200,8 @@ def _sexes(root: Path) -> tuple[dict[str, str], list[str]]:
         enrolment, *trials = (_joint(root, sex, kind) for kind in ("enrolment", *PARTS[1:]))
         whole = enrolment.is_file()  # it names every speaker in a few lines
         for path in [enrolment] if whole else filter(Path.is_file, trials):
-            for row in rows(path, "," if whole else None):
+            for row in rows(path, "," if whole else None, widths=(6,) if whole else (4,)):
+                _check(row, "speaker", row[0], SPEAKERS)
                 if sexes.setdefault(row[0], sex) != sex:
                     raise ReaderError(f"{row.where}: speaker {row[0]} is in the lists of both "
                                       "sexes. Restore the protocols.")
