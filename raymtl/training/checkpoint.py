@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from raymtl.errors import Interrupted, StoreError
 from raymtl.faults import fault_point
-from raymtl.durable import file_digest, open_sealed, seal, sync_folder
+from raymtl.durable import file_digest, open_sealed, seal, sync
 
 __all__ = ["Interrupted", "State", "clear", "copy_state", "load_newest", "optimiser_tensors",
            "restore_optimiser", "save_state", "under"]
@@ -52,10 +52,10 @@ def save_state(folder: Path, state: State) -> None:
         _write(aside / _TENSORS, save({k: v.contiguous() for k, v in state.tensors.items()}))
         content = {"tensors": file_digest(aside / _TENSORS), "progress": dict(state.progress)}
         _write(aside / _PROGRESS, seal(content))
-        sync_folder(aside)
+        sync(aside)
         fault_point("checkpoint:before-rename")
         aside.rename(root / f"{number:06d}")
-        sync_folder(root)
+        sync(root)
     except OSError as error:
         raise StoreError(f"{root}: checkpoint cannot be written ({error.strerror or error}). "
                          "Free space there, then run again.") from error
