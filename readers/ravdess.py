@@ -118,7 +118,7 @@ def _first_copies(
     kept: dict[str, re.Match[str]] = {}
     copies = []
     for found in sorted(files, key=lambda found: (found.string.count("/"), found.string)):
-        first = kept.setdefault(found[2], found)
+        first = kept.setdefault(f"{found[1]}/{found[2]}", found)
         if first is found:
             continue
         one, other = root / first.string, root / found.string
@@ -128,7 +128,7 @@ def _first_copies(
         copies.append(found.string)
     notes = [f"{len(copies)} files lie here a second time and are left out, "
              f"first {copies[0]}"] if copies else []  # fmt: skip
-    return sorted(kept.values(), key=lambda found: found[2]), notes
+    return list(kept.values()), notes
 
 
 def _clip(root: Path, name: re.Match[str]) -> Clip:
