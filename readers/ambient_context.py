@@ -79,7 +79,7 @@ class AmbientContexts(Reader):
         clips = [self._clip(root, name, name in labelled) for name in audio]
         bare = sum(not clip.targets for clip in clips)
         if bare:
-            notes += (f"{bare} seconds have no label and are missing in both tasks",)
+            notes += (f"seconds without a label, missing in both tasks: {bare}",)
         return ClipTable.of(clips, root, self.tasks, notes=notes)
 
     def _clip(self, root: Path, audio: str, labelled: bool) -> Clip:

@@ -72,7 +72,8 @@ def test_seconds_without_label_are_missing_and_not_negative(tmp_path: Path) -> N
     second(tmp_path, "d", '42,/m/01b_21,"Cough"\n')
     assert targets(tmp_path, "sounds") == [None, None, None, ["Cough"]]
     assert targets(tmp_path, "contexts") == [None, None, None, ["others"]]
-    assert "3 seconds have no label" in " ".join(AmbientContexts().read(tmp_path).notes)
+    notes = AmbientContexts().read(tmp_path).notes
+    assert notes == ("seconds without a label, missing in both tasks: 3",)
 
 
 def test_the_group_is_the_video_whatever_its_id_looks_like(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -152,7 +151,6 @@ def test_miniature(miniature: Path, tmp_path: Path) -> None:
     assert seven.split(b"\r\n")[0].count(b"\t") == 6
     assert any(a[1] > b[0] for found in events(table).values() for a, b in
                zip(found or (), (found or ())[1:], strict=False))  # fmt: skip
-    shutil.rmtree(tmp_path)
     Dcase2017Events.miniature(tmp_path, 3)
     assert content(tmp_path) == content(miniature)
 

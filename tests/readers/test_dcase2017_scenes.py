@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -171,7 +170,6 @@ def test_miniature(miniature: Path, tmp_path: Path) -> None:
     for row in table.table.to_pylist():
         fold_of.setdefault(row["groups"][0], set()).add(row["fold"])
     assert {len(folds) for folds in fold_of.values()} == {1}  # no recording straddles
-    shutil.rmtree(tmp_path)
     Dcase2017Scenes.miniature(tmp_path, 3)
     assert content(tmp_path) == content(miniature)
 

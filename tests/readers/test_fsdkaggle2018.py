@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -138,7 +137,6 @@ def test_miniature(miniature: Path, tmp_path: Path) -> None:
     assert shared == {"freesound:200400"}  # as real corpora do, the miniatures share a recording
     FsdKaggle2018.miniature(tmp_path / "again", 3)
     assert content(tmp_path / "again") == content(miniature)
-    shutil.rmtree(tmp_path)
 
 
 def test_tags_of_the_miniature_can_be_learnt(miniature: Path) -> None:
