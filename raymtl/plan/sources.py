@@ -142,8 +142,8 @@ def _prepared(source: Source, table: ClipTable, skipped: tuple[Skipped, ...],
     notes = list(getattr(table, "notes", ()))
     present = {group.split(":")[0] for groups in table.groups() for group in groups}
     for kind in sorted(present & kinds if source.groups is None else set()):
-        notes.append(f"{source.name}: {kind} groups are not kept apart, for a task of this study "
-                     f"tells the {kind}s of {source.reader.corpus} apart.")
+        notes.append(f"{source.reader.corpus}: a {kind} may be on both sides of a split, for a "
+                     f"task of this study tells its {kind}s apart.")
     return Prepared(source, signal, _respecting(table, source.groups, kinds), rows, skipped,
                     tuple(notes))
 
