@@ -93,7 +93,7 @@ def _start(address: str | None, dashboard: bool) -> None:
                              "Check the address, and that RAY_AUTH_MODE and the token are the "
                              "cluster's.") from error
     for name in _LOUD:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors reach us as values
 
 
 def nodes() -> list[Node]:

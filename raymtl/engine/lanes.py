@@ -93,13 +93,22 @@ class Lane(tune.Trainable):  # type: ignore[misc]  # ray is untyped
 
     def _next(self) -> list[Entry]:
         if self._cargo.share.workers > 1:
-            from raymtl.engine.group import train_in_group
-
             jobs = list(self._left)
             self._left.clear()
-            return train_in_group(self._cargo, jobs, self._stop)
+            return self._together(jobs)
         job = self._left.popleft()
         return [once(self._cargo, job, partial(self._here, job))]
+
+    def _together(self, jobs: Sequence[RunJob]) -> list[Entry]:
+        """Runs in a worker group; one that cannot be started fails them all."""
+        from raymtl.engine.group import train_in_group
+
+        try:
+            return train_in_group(self._cargo, jobs, self._stop)
+        except Interrupted:
+            raise
+        except Exception as error:
+            return [_explained(self._cargo, job, error) for job in jobs]
 
     def _here(self, job: RunJob) -> Entry:
         """One run in this process, with Train's local mode around it."""
@@ -148,8 +157,12 @@ def once(cargo: Cargo, job: RunJob, train: Callable[[], Entry]) -> Entry:
     except Interrupted:
         raise
     except BaseException as error:
-        reason = f"{type(error).__name__}: {error}".split("\n")[0]
-        return _failed(cargo, job, reason, "".join(traceback.format_exception(error)))
+        return _explained(cargo, job, error)
+
+
+def _explained(cargo: Cargo, job: RunJob, error: BaseException) -> Entry:
+    reason = f"{type(error).__name__}: {error}".split("\n")[0]
+    return _failed(cargo, job, reason, "".join(traceback.format_exception(error)))
 
 
 def _failed(cargo: Cargo, job: RunJob, reason: str, trace: str = "") -> Entry:
@@ -160,8 +173,9 @@ def _failed(cargo: Cargo, job: RunJob, reason: str, trace: str = "") -> Entry:
 class _Watch(tune.Callback):  # type: ignore[misc]
     """Passes what lanes return on to the sweep."""
 
-    def __init__(self, ended: Callable[[Sequence[tuple[str, str, str]]], None]) -> None:
-        self._ended = ended
+    def __init__(self, ended: Callable[[Sequence[tuple[str, str, str]]], None],
+                 says: Callable[[str], None]) -> None:
+        self._ended, self._says = ended, says
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune writes its callbacks to scratch; nobody restores them
@@ -170,12 +184,18 @@ class _Watch(tune.Callback):  # type: ignore[misc]
                         result: dict[str, Any], **info: Any) -> None:
         self._ended(result.get("ended", ()))
 
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any,
+                         **info: Any) -> None:
+        self._says("a lane has died; another takes over its cell")
 
-def run_lanes(cargo: Cargo, ended: Callable[[Sequence[tuple[str, str, str]]], None]) -> None:
+
+def run_lanes(cargo: Cargo, ended: Callable[[Sequence[tuple[str, str, str]]], None],
+              says: Callable[[str], None] = print) -> None:
     """Trains every cell of the cargo, in its order; returns when all are done or told to stop.
 
     Args:
         ended: called in this process with (run, status, reason) of runs as they end.
+        says: called with what a person should know at once.
     """
     if not cargo.cells:
         return
@@ -187,7 +207,7 @@ def run_lanes(cargo: Cargo, ended: Callable[[Sequence[tuple[str, str, str]]], No
         tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=cargo.share.lanes),
         run_config=tune.RunConfig(
             name=cargo.attempt.folder.name, storage_path=str(cargo.sweep / "scratch" / "tune"),
-            verbose=0, callbacks=[_Watch(ended)],
+            verbose=0, callbacks=[_Watch(ended, says)],
             failure_config=tune.FailureConfig(max_failures=most),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)),
     ).fit()

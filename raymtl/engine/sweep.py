@@ -137,7 +137,7 @@ class _Sweep:
         self._progress.training(len(missing))
         cargo = self._cargo(store=self._store, sweep=self._plan.sweep, attempt=self._attempt,
                             share=share, cells=_by_cell(missing), tables=self._plan.tables)
-        run_lanes(cargo, self._ended)
+        run_lanes(cargo, self._ended, self._progress.say)
 
     def _ended(self, ended: Sequence[tuple[str, str, str]]) -> None:
         for run, status, reason in ended:

@@ -27,6 +27,7 @@ class FakeJob:
     run: str
     does: str = "ends"
     digest: str = "0" * 64
+    sources: tuple[Any, ...] = ()
 
 
 class FakeBench:
