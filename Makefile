@@ -1,6 +1,7 @@
 # make sweep   run the study (STUDY=experiments/variation.py), on DATA=folder or on miniatures
 # make test    lint, types and all tests
 # make env     only the environment, in .venv
+# make wheel   the package, in dist/, as cluster.yaml installs it
 # PYTHON=/path/to/python3.12 chooses the interpreter that .venv is made with.
 
 STUDY ?= experiments/variation.py
@@ -16,7 +17,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 
 export PYTHONNOUSERSITE := 1
 
-.PHONY: sweep test lint env
+.PHONY: sweep test lint env wheel
 .DELETE_ON_ERROR:
 
 sweep: $(VENV)/.run
@@ -31,6 +32,9 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 env: $(VENV)/.dev
+
+wheel: $(VENV)/.run
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 # Stamps: each says that an installation from these pins came to its end.
 $(VENV)/.run: $(BIN)/python $(PINS)

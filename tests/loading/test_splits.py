@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import model_selection as sk
 
@@ -40,7 +40,7 @@ COLOUR = OneOf("colour", ("red", "green", "blue"))
 EVENTS = AnyOf("events", ("car", "dog", "horn", "rain"))
 LOUD = YesNo("loud")
 NONE = Validation(0)
-SLOW = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.filter_too_much])
+MANY = settings(deadline=None, max_examples=50)
 
 
 def table(clips: Iterable[Clip], corpus: str = "a", tasks: Sequence[Task] = (COLOUR,)) -> ClipTable:
@@ -111,7 +111,7 @@ def parts(found: Split) -> dict[str, set[str]]:
     }
 
 
-@SLOW
+@MANY
 @given(studies(), st.integers(0, 5))
 def test_no_group_straddles_and_every_clip_is_used(inputs: list[SplitInput], seed: int) -> None:
     splits = split(inputs, seed)
@@ -130,7 +130,7 @@ def test_no_group_straddles_and_every_clip_is_used(inputs: list[SplitInput], see
             assert part.test
 
 
-@SLOW
+@MANY
 @given(studies())
 def test_every_label_is_trained_in_every_fold(inputs: list[SplitInput]) -> None:
     for found in split(inputs):
@@ -145,7 +145,7 @@ def _labels(clips: ClipTable, task: Task) -> set[object]:
     return set(chain.from_iterable(values)) if task is EVENTS else set(values)
 
 
-@SLOW
+@MANY
 @given(studies(), st.integers(0, 2**32 - 1))
 def test_the_order_of_rows_and_groups_changes_nothing(inputs: list[SplitInput], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -159,7 +159,7 @@ def test_the_order_of_rows_and_groups_changes_nothing(inputs: list[SplitInput], 
     assert split(shuffled) == split(inputs)
 
 
-@SLOW
+@MANY
 @given(studies(), st.integers(1, 20))
 def test_a_source_that_shares_no_group_changes_no_earlier_fold(
     inputs: list[SplitInput], seed: int
@@ -171,7 +171,7 @@ def test_a_source_that_shares_no_group_changes_no_earlier_fold(
         assert {name: two.parts[name] for name in one.parts} == one.parts
 
 
-@SLOW
+@MANY
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6), st.sampled_from([0, 20, 40]))
 def test_folds_test_every_clip_once(seed: int, folds: int, groups: int) -> None:
     rng = np.random.default_rng(seed)
@@ -222,7 +222,7 @@ def _tested(splits: Sequence[Split], ids: list[str]) -> list[np.ndarray]:
 
 
 def test_stratified_as_well_as_scikit_learn() -> None:
-    """On random grouped cases: at most 1 % of a label's clips worse in any, better on average."""
+    """On random grouped cases: better on average, in none worse by 0.5 % of a label's clips."""
     ours, theirs = [], []
     for seed in range(40):
         rng = np.random.default_rng(seed)
@@ -242,7 +242,7 @@ def test_stratified_as_well_as_scikit_learn() -> None:
             _imbalance(flags, [test for _, test in reference.split(flags, colours, groups)])
         )
     assert np.mean(ours) <= np.mean(theirs)
-    assert np.max(np.subtract(ours, theirs)) <= 0.01
+    assert np.max(np.subtract(ours, theirs)) <= 0.005
 
 
 def test_several_labels_a_clip_are_spread_better_than_by_luck() -> None:
