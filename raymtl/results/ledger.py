@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-from raymtl.errors import StoreError
 from raymtl.durable import file_digest, open_sealed, seal, sync, write_durably
+from raymtl.errors import StoreError
 from raymtl.results.records import RECORD, read_record, verify
 
 Status = Literal["done", "failed", "diverged"]

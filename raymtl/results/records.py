@@ -18,8 +18,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.torch import save_file
 
-from raymtl.errors import StoreError
-from raymtl.faults import fault_point
 from raymtl.durable import (
     file_digest,
     open_sealed,
@@ -28,6 +26,8 @@ from raymtl.durable import (
     sync_all,
     write_durably,
 )
+from raymtl.errors import StoreError
+from raymtl.faults import fault_point
 from raymtl.results.predictions import predictions_table
 from raymtl.tasks import Scores, Task
 

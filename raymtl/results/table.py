@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from raymtl.errors import StoreError
 from raymtl.durable import write_durably
+from raymtl.errors import StoreError
 from raymtl.results.records import Record, read_records
 
 RESULTS = "results.parquet"

@@ -39,7 +39,8 @@ def main() -> None:
         print(f"one run of {len(TASKS)} tasks at most, {EPOCHS} epochs, 200 test clips (median)")
         for name, seconds in steps.items():
             print(f"  {name:12} {1e3 * statistics.median(seconds):8.1f} ms")
-        print(f"  {'together':12} {sum(1e3 * statistics.median(s) for s in steps.values()):8.1f} ms")
+        total = sum(statistics.median(seconds) for seconds in steps.values())
+        print(f"  {'together':12} {1e3 * total:8.1f} ms")
         _sweep(sweep, [run[0] for run in runs])
 
 

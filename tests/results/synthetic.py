@@ -91,7 +91,8 @@ def cells(extractions: Sequence[str], models: Sequence[str],
     together = [*combinations(sorted(names), 1), *combinations(sorted(names), 2),
                 tuple(sorted(names))]
     return [{"name": re.sub(r"[^A-Za-z0-9_.-]+", "", f"{'__'.join(c)}--{e}--{m}"),
-             "combination": list(c), "extraction": e, "model": m} for c in together for e in extractions for m in models]
+             "combination": list(c), "extraction": e, "model": m}
+            for c in together for e in extractions for m in models]
 
 
 def write_plan(sweep: Path, planned: Sequence[Mapping[str, Any]], folds: int = 1,

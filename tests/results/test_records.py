@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 
-from raymtl.errors import StoreError
 from raymtl.durable import open_sealed, seal
+from raymtl.errors import StoreError
 from raymtl.results.predictions import named_labels
 from raymtl.results.records import (
     METRICS,

@@ -1,0 +1,182 @@
+"""The report page of a sweep: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from raymtl.durable import write_durably
+from raymtl.results.panels import Names, Row, label_rows, panel
+from raymtl.results.state import SweepState, partners, read_sweep, short, title
+from raymtl.results.table import TOGETHER, save_results
+from raymtl.results.terminal import spread
+
+MOST_ROWS = 3_000  # of the table of scores
+MOST_LISTED = 200  # failures, missing runs, skipped clips and the like
+BESIDE = ("accuracy", "f1/macro")  # metrics shown beside the primary one
+
+
+def write_report(sweep: Path) -> Path:
+    """Writes ``report/index.html`` and ``results.parquet`` from what lies in `sweep`.
+
+    Works on an unfinished, empty or damaged sweep: the page says what is missing.
+
+    Raises:
+        StoreError: when the folder cannot be written.
+    """
+    state = read_sweep(sweep)
+    save_results(sweep, state.results)
+    page = sweep / "report" / "index.html"
+    write_durably(page, render(state).encode())
+    return page
+
+
+def render(state: SweepState) -> str:
+    """The page as HTML; every word that comes from data is escaped."""
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True,
+                              trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    return environment.get_template("report.html.jinja").render(page(state))
+
+
+def page(state: SweepState) -> dict[str, Any]:
+    """All that the template shows."""
+    names = Names(short([str(r["extraction"]) for r in state.summed]),
+                  short([str(r["model"]) for r in state.summed]))
+    ranked = _ranked(state)
+    labels = label_rows(state)
+    return {
+        "name": state.name, "question": state.plan.get("question") or "",
+        "store": str(state.sweep), "versions": _versions(state),
+        "status": _status(state), "problems": _bounded(state.problems),
+        "notes": _bounded([str(note) for note in _list(state.plan.get("notes"))]),
+        "scores": _scores(state, ranked, names), "beside": BESIDE,
+        "panels": [panel(state, rows, names, labels.get(what, [])) for what, rows in ranked],
+        "failures": _bounded([_failure(state, entry) for entry in state.failures]),
+        "missing": _bounded(state.missing), "skipped": _skipped(state),
+        "conflicts": _conflicts(state), "passes": _passes(state),
+        "environment": _flat(state.environment),
+    }
+
+
+def _ranked(state: SweepState) -> list[tuple[tuple[str, str], list[Row]]]:
+    """Rows of each (source, task)'s primary metric, best first."""
+    rows = [row for row in state.summed if row["metric"] == state.primary(row["task"])]
+    rows.sort(key=lambda r: (r["source"], r["task"], -r["mean"], r["cell"]))
+    return [(what, list(group)) for what, group in
+            groupby(rows, key=lambda r: (r["source"], r["task"]))]
+
+
+def _status(state: SweepState) -> Row:
+    ended = Counter(entry.status for entry in state.failures)
+    planned = len(state.planned)
+    counts = {"done": len(state.records), "failed": ended["failed"],
+              "diverged": ended["diverged"], "missing": len(state.missing)}
+    cells = Counter(state.planned.values())
+    whole = sum(len(state.records_of(cell)) == count for cell, count in cells.items() if cell)
+    return {"planned": planned, "counts": counts, "cells": len([c for c in cells if c]),
+            "whole": whole,
+            "shares": {name: 100 * count / planned if planned else 0.0
+                       for name, count in counts.items()}}
+
+
+def _scores(state: SweepState, ranked: Iterable[tuple[tuple[str, str], list[Row]]],
+            names: Names) -> Row:
+    """Rows of the table of scores: the best of each task where there are too many."""
+    ranked = list(ranked)
+    share = max(1, MOST_ROWS // max(1, len(ranked)))
+    others = {(r["cell"], r["source"], r["task"], r["metric"]): r["mean"] for r in state.summed}
+    rows = [_score(row, names, others) for _, found in ranked for row in found[:share]]
+    return {"rows": rows, "more": sum(max(0, len(found) - share) for _, found in ranked)}
+
+
+def _score(row: Row, names: Names, others: Mapping[tuple[Any, ...], float]) -> Row:
+    beside = [others.get((row["cell"], row["source"], row["task"], metric)) for metric in BESIDE]
+    return {"task": title(row["source"], row["task"]),
+            "with": partners(str(row["combination"]), row["source"]),
+            "extraction": names.extractions[str(row["extraction"])],
+            "model": names.models[str(row["model"])], "metric": row["metric"],
+            "score": spread(row["mean"], row["deviation"]), "n": row["n"],
+            "beside": [spread(value, None) for value in beside],
+            "gain": spread(row["gain"], row["gain_deviation"], sign=True),
+            "pairs": row["pairs"] or ""}
+
+
+def _failure(state: SweepState, entry: Any) -> Row:
+    return {"run": entry.run, "status": entry.status, "reason": entry.reason,
+            "trace": entry.trace[-4_000:]}
+
+
+def _skipped(state: SweepState) -> Row:
+    """Clips left out, and how many for each reason."""
+    clips = [clip for clip in _list(state.plan.get("skipped")) if isinstance(clip, dict)]
+    reasons = Counter(str(clip.get("reason", "")) for clip in clips)
+    return {"reasons": _bounded(reasons.most_common()), "count": len(clips), "clips": _bounded(
+        [{name: str(clip.get(name, "")) for name in ("source", "id", "path", "reason")}
+         for clip in clips])}
+
+
+def _conflicts(state: SweepState) -> list[Row]:
+    """Groups on both sides of a split that official splits force, by the sources concerned."""
+    found: dict[tuple[str, str], list[tuple[str, str, int]]] = defaultdict(list)
+    for record in state.records.values():
+        for conflict in _list(record.content.get("conflicts")):
+            key = (str(conflict["trained"]), str(conflict["tested"]))
+            found[key].append((record.run, str(conflict["group"]), int(conflict["clips"])))
+    rows = []
+    for (trained, tested), hits in sorted(found.items()):
+        clips: Counter[str] = Counter()
+        for run, _, count in hits:
+            clips[run] += count
+        rows.append({"trained": trained, "tested": tested, "runs": len(clips),
+                     "groups": len({group for _, group, _ in hits}), "clips": max(clips.values())})
+    return rows
+
+
+def _passes(state: SweepState) -> Row:
+    """How often the clips of each source were seen, by combination: mean over runs."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record in state.records.values():
+        content = record.content
+        combination = TOGETHER.join(content.get("cell", {}).get("combination", []))
+        for source, facts in content.get("sources", {}).items():
+            if facts.get("passes") is not None:
+                found[combination][source].append(float(facts["passes"]))
+    rows = [(combination, [(s, f"{sum(v) / len(v):.1f}") for s, v in sorted(sources.items())])
+            for combination, sources in sorted(found.items(), key=lambda i: (i[0].count(" "), i))]
+    return _bounded(rows)
+
+
+def _versions(state: SweepState) -> str:
+    """Versions the records were made with, those that matter most."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for record in state.records.values():
+        for package, version in record.content.get("versions", {}).items():
+            found[package].add(str(version))
+    wanted = [p for p in ("raymtl", "python", "torch", "ray") if p in found]
+    return ", ".join(f"{p} {' and '.join(sorted(found[p]))}" for p in wanted)
+
+
+def _bounded(values: Iterable[Any]) -> Row:
+    """The first values, and how many more there are."""
+    listed = list(values)
+    return {"rows": listed[:MOST_LISTED], "more": max(0, len(listed) - MOST_LISTED)}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested JSON as (dotted name, value) pairs."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in sorted(values.items()):
+        if isinstance(value, dict):
+            pairs += _flat(value, f"{prefix}{name}.")
+        else:
+            pairs.append((prefix + name, str(value)[:2_000]))
+    return list(islice(pairs, 500))

@@ -1,0 +1,167 @@
+"""What lies in a sweep's folder, read as it is: finished, unfinished, empty or damaged."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from raymtl.results.ledger import Entry, Ledger
+from raymtl.results.records import Record, read_records
+from raymtl.results.table import TOGETHER, summary, tabulate
+
+PLAN, ENVIRONMENT = "plan.json", "environment.json"
+
+
+@dataclass(frozen=True, eq=False)
+class SweepState:
+    """A sweep's folder as read.
+
+    plan, environment: their JSON; empty when missing or damaged.
+    planned: run -> cell name; what the ledger and runs/ hold where there is no plan.
+    records: whole records of planned runs. entries: the ledger's, of planned runs.
+    problems: one line on each thing that could not be read.
+    """
+
+    sweep: Path
+    plan: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    planned: Mapping[str, str]
+    records: Mapping[str, Record]
+    entries: Mapping[str, Entry]
+    problems: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        return str(self.plan.get("name") or self.sweep.resolve().name)
+
+    @cached_property
+    def results(self) -> pa.Table:
+        return tabulate(self.records.values())
+
+    @cached_property
+    def summed(self) -> list[dict[str, Any]]:
+        """Rows of the summary on the test part."""
+        return list(summary(self.results).to_pylist())
+
+    @cached_property
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """Facts on every head: kind, labels, primary."""
+        found: dict[str, dict[str, Any]] = {}
+        for record in self.records.values():
+            for name, facts in record.content.get("tasks", {}).items():
+                found.setdefault(name, facts)
+        return dict(sorted(found.items()))
+
+    @property
+    def failures(self) -> list[Entry]:
+        """Runs that ended without a record."""
+        return [e for e in self.entries.values() if not e.done and e.run not in self.records]
+
+    @property
+    def missing(self) -> list[str]:
+        """Planned runs that have neither a record nor a failure."""
+        ended = set(self.records) | {entry.run for entry in self.failures}
+        return [run for run in self.planned if run not in ended]
+
+    def records_of(self, cell: str) -> list[Record]:
+        return self._by_cell.get(cell, [])
+
+    @cached_property
+    def _by_cell(self) -> dict[str, list[Record]]:
+        cells: dict[str, list[Record]] = {}
+        for record in self.records.values():
+            cells.setdefault(record.content.get("cell", {}).get("name", ""), []).append(record)
+        return cells
+
+    def primary(self, task: str) -> str:
+        """The metric by which `task` is judged."""
+        return str(self.tasks.get(task, {}).get("primary", "uar"))
+
+
+def read_sweep(sweep: Path) -> SweepState:
+    """Everything in `sweep` that can be read; never raises for what cannot."""
+    problems: list[str] = []
+    plan = _json(sweep / PLAN, problems)
+    environment = _json(sweep / ENVIRONMENT, problems)
+    entries, broken = Ledger(sweep / "ledger").read_all()
+    problems += broken.values()
+    planned = _planned(plan, sweep, entries)
+    records, damaged = read_records(sweep, planned)
+    problems += damaged.values()
+    return SweepState(sweep, plan, environment, planned, records,
+                      {run: entry for run, entry in entries.items() if run in planned}, problems)
+
+
+def partners(combination: str, source: str) -> str:
+    """The other sources of a combination; "alone" without any."""
+    others = [name for name in combination.split(TOGETHER) if name != source]
+    return TOGETHER.join(others) or "alone"
+
+
+def title(source: str, task: str) -> str:
+    """A task of a source in one word where the source is named after it."""
+    return source if source == task or source.endswith(f".{task}") else f"{source}: {task}"
+
+
+def short(labels: Sequence[str]) -> dict[str, str]:
+    """A short name for each label of the form ``Class(field=value, ...)``: the class, and the
+    fields in which it differs from others of the class. Other labels stay as they are."""
+    whole = sorted(set(labels))
+    parsed = {label: _fields(label) for label in whole}
+    classes = Counter(name for name, _ in parsed.values())
+    shared: dict[str, set[str]] = {}
+    for name, fields in parsed.values():
+        shared[name] = shared.get(name, set(fields)) & set(fields)
+    names = {}
+    for label, (name, fields) in parsed.items():
+        differing = [field for field in fields if field not in shared[name]]
+        several = classes[name] > 1 and differing
+        names[label] = f"{name}({', '.join(differing)})" if several else name
+    return names
+
+
+def _fields(label: str) -> tuple[str, list[str]]:
+    """Class and top-level fields of a label; the label itself and none when it has another form."""
+    name, bracket, inside = label.partition("(")
+    if not bracket or not inside.endswith(")"):
+        return label, []
+    fields, depth, start = [], 0, 0
+    inside = inside[:-1]
+    for at, character in enumerate(inside):
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and depth == 0:
+            fields.append(inside[start:at].strip())
+            start = at + 1
+    last = inside[start:].strip()
+    return name, [*fields, last] if last else fields
+
+
+def _planned(plan: Mapping[str, Any], sweep: Path, entries: Mapping[str, Entry]) -> dict[str, str]:
+    runs = plan.get("runs")
+    if isinstance(runs, list) and all(isinstance(run, dict) and "run" in run for run in runs):
+        return {str(run["run"]): str(run.get("cell", "")) for run in runs}
+    folder = sweep / "runs"
+    found = {p.name for p in folder.iterdir() if p.is_dir()} if folder.is_dir() else set()
+    return dict.fromkeys(sorted(found | set(entries)), "")
+
+
+def _json(path: Path, problems: list[str]) -> Mapping[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        problems.append(f"{path.name}: missing.")
+        return {}
+    except (OSError, ValueError) as error:
+        problems.append(f"{path.name}: cannot be read ({error}).")
+        return {}
+    if isinstance(content, dict):
+        return content
+    problems.append(f"{path.name}: not a JSON object.")
+    return {}

@@ -1,0 +1,107 @@
+"""Results in a terminal: one table, best first, that fits 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from raymtl.results.state import SweepState, partners, read_sweep, short, title
+
+METRICS = ("uar", "map")  # primary ones, where the records do not say
+
+
+def print_results(sweep: Path, console: Console, most: int = 6) -> None:
+    """Prints what the records in `sweep` come to."""
+    state = read_sweep(sweep)
+    primaries = {task: state.primary(task) for task in state.tasks}
+    console.print(terminal_table(state.summed, console.width, primaries, most))
+    console.print(_status(state), markup=False)
+
+
+def terminal_table(summed: pa.Table | Iterable[Mapping[str, Any]], width: int = 80,
+                   primaries: Mapping[str, str] | None = None, most: int = 6) -> RenderableType:
+    """Best cells of each task by the task's primary metric.
+
+    Args:
+        summed: what `summary` gave.
+        width: columns to fit; long names are cut with an ellipsis.
+        primaries: task -> metric; without it, the first of `METRICS` that a task has.
+        most: rows a task; the source alone is always among them.
+    """
+    rows = summed.to_pylist() if isinstance(summed, pa.Table) else list(summed)
+    rows = [row for row in rows if row["metric"] == _primary(rows, row["task"], primaries)]
+    if not rows:
+        return Text("No results yet.")
+    extractions = short([str(row["extraction"]) for row in rows])
+    models = short([str(row["model"]) for row in rows])
+    parts: list[RenderableType] = []
+    for (source, task), group in groupby(sorted(rows, key=_order), key=_what):
+        found = list(group)
+        table = _headed(f"{title(source, task)} ({found[0]['metric']})", width)
+        for row in _shown(found, most):
+            table.add_row(
+                partners(str(row["combination"]), source), extractions[str(row["extraction"])],
+                models[str(row["model"])], spread(row["mean"], row["deviation"]), str(row["n"]),
+                spread(row["gain"], row["gain_deviation"], sign=True))
+        parts.append(table)
+        if len(found) > most:
+            parts.append(Text(f"  {len(found) - most} more in the report", "dim"))
+    return Group(*parts)
+
+
+def spread(mean: float | None, deviation: float | None, sign: bool = False) -> str:
+    """``0.812 ± 0.013``; without a deviation only the mean, and nothing without a mean."""
+    if mean is None:
+        return ""
+    text = f"{mean:+.3f}" if sign else f"{mean:.3f}"
+    return text if deviation is None else f"{text} ± {deviation:.3f}"
+
+
+def _headed(name: str, width: int) -> Table:
+    table = Table(title=name, title_justify="left", title_style="bold", box=None, width=width,
+                  pad_edge=False, header_style="dim")
+    for column, share in (("with", 3), ("extraction", 2), ("model", 2)):
+        table.add_column(column, ratio=share, no_wrap=True, overflow="ellipsis")
+    for column, size in (("score", 13), ("runs", 4), ("gain", 14)):
+        table.add_column(column, justify="right", min_width=size, no_wrap=True)
+    return table
+
+
+def _shown(rows: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """The best rows; the source alone takes the last place when it is not among them."""
+    alone = next((row for row in rows if row["combination"] == row["source"]), None)
+    if alone is None or alone in rows[:most]:
+        return rows[:most]
+    return [*rows[:most - 1], alone]
+
+
+def _primary(rows: Iterable[Mapping[str, Any]], task: str,
+             primaries: Mapping[str, str] | None) -> str:
+    if primaries and task in primaries:
+        return primaries[task]
+    known = {row["metric"] for row in rows if row["task"] == task}
+    return next((metric for metric in METRICS if metric in known), min(known))
+
+
+def _what(row: Mapping[str, Any]) -> tuple[str, str]:
+    return str(row["source"]), str(row["task"])
+
+
+def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (*_what(row), -row["mean"], row["cell"])
+
+
+def _status(state: SweepState) -> str:
+    failed, missing = len(state.failures), len(state.missing)
+    parts = [f"{len(state.records)} of {len(state.planned)} runs have a record"]
+    parts += [f"{failed} failed"] if failed else []
+    parts += [f"{missing} are missing"] if missing else []
+    parts += [f"{len(state.problems)} things could not be read"] if state.problems else []
+    return ", ".join(parts) + "."
