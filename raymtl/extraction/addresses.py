@@ -8,9 +8,9 @@ from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
-import scipy
 import soundfile
 import soxr
+import torch
 
 from raymtl.extraction.audio import ClipRow, Signal
 from raymtl.extraction.features import Extraction
@@ -25,8 +25,8 @@ def versions() -> dict[str, str]:
     return {
         "libsndfile": str(soundfile.__libsndfile_version__),
         "numpy": np.__version__.split(".")[0],
-        "scipy": ".".join(scipy.__version__.split(".")[:2]),
         "soxr": str(soxr.__version__),
+        "torch": ".".join(str(torch.__version__).split(".")[:2]),
     }
 
 

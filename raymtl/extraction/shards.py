@@ -19,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from raymtl.durable import open_sealed, seal, sync, write_durably
 from raymtl.errors import StoreError
 from raymtl.extraction.aside import Digesting, aside_mark, writing
 from raymtl.extraction.audio import ClipRow, Decoded, Signal, Skipped, decode_many
 from raymtl.extraction.chunks import Chunk
 from raymtl.extraction.features import Extraction, extract_shared
 from raymtl.faults import fault_point
-from raymtl.durable import open_sealed, seal, sync, write_durably
 
 Floats = npt.NDArray[np.float32]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from raymtl.durable import open_sealed, seal, sync, write_durably
 from raymtl.errors import StoreError
 from raymtl.extraction.addresses import FORMAT, feature_address
 from raymtl.extraction.aside import abandoned
@@ -27,7 +28,6 @@ from raymtl.extraction.shards import (
     verified,
 )
 from raymtl.faults import fault_point
-from raymtl.durable import open_sealed, seal, sync, write_durably
 
 __all__ = [
     "Chunk",
