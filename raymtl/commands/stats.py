@@ -8,7 +8,7 @@ from rich.console import Console
 
 from raymtl.commands.setting import settle
 from raymtl.extraction.inspection import inspect
-from raymtl.reading.audit import render, stats
+from raymtl.reading.audit import listen, render, stats
 
 
 def show_stats(study: Path, data: Path | None, store: str, console: Console) -> None:
@@ -18,4 +18,6 @@ def show_stats(study: Path, data: Path | None, store: str, console: Console) -> 
         table = reader.read(reader.locate(setting.data))
         facts = inspect(sorted(set(table.paths())), setting.store / "inspected.parquet")
         console.rule(type(reader).__name__, align="left")
-        console.print(render(stats(table, reader.tasks, {str(p): f for p, f in facts.items()})))
+        heard = listen(table.paths())
+        found = stats(table, reader.tasks, {str(p): f for p, f in facts.items()}, heard)
+        console.print(render(found))

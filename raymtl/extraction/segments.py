@@ -64,7 +64,7 @@ def cut(
         new = _with(new, "end", pa.array([piece.end for piece in pieces], pa.float64()))
     for task in tasks:
         new = _labelled(new, TARGET + task.name, pieces)
-    return ClipTable(new.sort_by("id"), table.root)
+    return ClipTable(new.sort_by("id"), table.root, table.notes)
 
 
 def too_short(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -139,7 +139,7 @@ def _prepared(source: Source, table: ClipTable, skipped: tuple[Skipped, ...],
     rows = clip_rows(table)
     table = limit(table, source.chosen, source.limit, experiment.seed)
     kinds = learnt[source.reader.corpus]
-    notes = list(getattr(table, "notes", ()))
+    notes = [f"{source.reader.corpus}: {note}" for note in table.notes]
     present = {group.split(":")[0] for groups in table.groups() for group in groups}
     for kind in sorted(present & kinds if source.groups is None else set()):
         notes.append(f"{source.reader.corpus}: a {kind} may be on both sides of a split, for a "
@@ -157,7 +157,7 @@ def _respecting(table: ClipTable, kept: tuple[str, ...] | None,
     ]
     at = table.table.schema.get_field_index("groups")
     column = pa.array(groups, pa.list_(pa.string()))
-    return ClipTable(table.table.set_column(at, "groups", column), table.root)
+    return replace(table, table=table.table.set_column(at, "groups", column))
 
 
 def clip_rows(table: ClipTable) -> tuple[ClipRow, ...]:
