@@ -15,13 +15,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from raymtl.durable import file_digest
 from raymtl.errors import Diverged, Interrupted, StoreError
 from raymtl.extraction.store import FeatureSet, FeatureStore
 from raymtl.faults import fault_point
 from raymtl.loading.fitted import load_fit
 from raymtl.loading.inputs import Inputs, PartData
 from raymtl.reading.clips import ClipTable
-from raymtl.durable import file_digest
 from raymtl.results.ledger import Entry, Ledger
 from raymtl.results.records import RECORD, finish, write_record
 from raymtl.results.tensorboard import RunWriter
@@ -123,10 +123,12 @@ def _present(ids: Sequence[str], features: FeatureSet, source: SourceInRun) -> l
 
 
 def run_job(job: RunJob, bench: Workbench, sweep: Path, *, report: Report,
-            stop: Callable[[], bool], device: str = "cpu", group: Any = None) -> Entry:
+            stop: Callable[[], bool], device: str = "cpu", group: Any = None,
+            checkpoint_seconds: float = 10.0) -> Entry:
     """Trains one run to its record; a failure is an entry of the ledger, not an exception.
 
-    Rank 0 of `group` writes; the other ranks return an entry that nobody reads.
+    Rank 0 of `group` writes; the other ranks return an entry that nobody reads. At most one
+    checkpoint is written in `checkpoint_seconds`.
 
     Raises:
         Interrupted: when `stop` said so; the next call goes on from the checkpoint.
@@ -134,7 +136,7 @@ def run_job(job: RunJob, bench: Workbench, sweep: Path, *, report: Report,
     began = time.perf_counter()
     folder = sweep / "unfinished" / job.run
     try:
-        outcome = _train(job, bench, folder, report, stop, device, group)
+        outcome = _train(job, bench, folder, report, stop, device, group, checkpoint_seconds)
         if not _writes(group):
             return Entry(job.run, "done")
         seconds = time.perf_counter() - began
@@ -151,13 +153,13 @@ def run_job(job: RunJob, bench: Workbench, sweep: Path, *, report: Report,
 
 
 def _train(job: RunJob, bench: Workbench, folder: Path, report: Report, stop: Callable[[], bool],
-           device: str, group: Any) -> Outcome:
+           device: str, group: Any, checkpoint_seconds: float) -> Outcome:
     data = bench.data(job, device)
     folder.mkdir(parents=True, exist_ok=True)
     fault_point("run:before-training")
     if not _writes(group):
         return train(job.cell.model, job.training, data, job.tasks, job.seed, folder, stop=stop,
-                     device=device, group=group)
+                     device=device, checkpoint_seconds=checkpoint_seconds, group=group)
     with _Events(folder, job) as events:
         def after_epoch(epoch: EpochReport) -> None:
             events.epoch(epoch)
@@ -165,7 +167,8 @@ def _train(job: RunJob, bench: Workbench, folder: Path, report: Report, stop: Ca
             fault_point("run:after-epoch")
 
         outcome = train(job.cell.model, job.training, data, job.tasks, job.seed, folder,
-                        report=after_epoch, stop=stop, device=device, group=group)
+                        report=after_epoch, stop=stop, device=device,
+                        checkpoint_seconds=checkpoint_seconds, group=group)
         events.outcome(outcome)
     return outcome
 
