@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 import ray
 import ray.data
+from ray.util.annotations import RayDeprecationWarning
 
 from raymtl.errors import AudioError, Interrupted, RaymtlError, StoreError
 from raymtl.extraction.audio import Signal, Skipped
@@ -147,7 +149,9 @@ def _rows(refs: Sequence[Any]) -> Iterator[tuple[int, Any]]:
     with ray.data.DataContext.current(context):
         rows = [{"index": index} for index in range(len(refs))]
         dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-        dataset = dataset.map(_Task(list(refs)), num_cpus=1, ray_remote_args_fn=_tries)
+        with warnings.catch_warnings():  # Ray has named no other way to bound the tries
+            warnings.simplefilter("ignore", RayDeprecationWarning)
+            dataset = dataset.map(_Task(list(refs)), num_cpus=1, ray_remote_args_fn=_tries)
         for row in dataset.iter_rows():
             yield int(row["index"]), pickle.loads(row["answer"])
 

@@ -25,6 +25,7 @@ from raymtl.engine.progress import Progress
 from raymtl.engine.resources import Share
 from raymtl.errors import Interrupted, PreflightError
 from raymtl.extraction.audio import Skipped
+from raymtl.faults import fault_point
 from raymtl.plan import Plan
 from raymtl.results.ledger import Entry, Ledger
 from raymtl.results.records import read_record
@@ -141,6 +142,7 @@ class _Sweep:
 
     def _ended(self, ended: Sequence[tuple[str, str, str]]) -> None:
         for run, status, reason in ended:
+            fault_point("engine:ended")
             words = reason if status != "done" else _scores(self._plan.sweep / "runs" / run)
             self._progress.ended(run, status, words)
             if status != "done" and self._options.fail_fast:

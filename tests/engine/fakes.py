@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
+from raymtl.durable import file_digest, seal, write_durably
 from raymtl.engine.attempts import Attempt
 from raymtl.engine.lanes import Cargo
 from raymtl.engine.resources import Share
 from raymtl.errors import Interrupted
-from raymtl.durable import seal, write_durably
 from raymtl.results.ledger import Entry, Ledger
 
 
@@ -43,8 +43,6 @@ def fake_record(sweep: Path, job: FakeJob, **facts: Any) -> Entry:
     content = {"run": job.run, "digest": job.digest, "files": {}, "seconds": 0.0, "scores": [],
                "tasks": {}, **facts}
     write_durably(sweep / "runs" / job.run / "record.json", seal(content))
-    from raymtl.durable import file_digest
-
     return Ledger(sweep / "ledger").write(
         job.run, "done", digest=job.digest,
         record=file_digest(sweep / "runs" / job.run / "record.json"))
@@ -56,7 +54,7 @@ def fake_train(job: FakeJob, bench: FakeBench, sweep: Path, *, report: Callable[
     bench.runs += 1
     facts = {"pid": os.getpid(), "made": bench.made, "threads": torch.get_num_threads(),
              "dtype": str(torch.get_default_dtype()), "grad": torch.is_grad_enabled(),
-             "drawn": torch.rand(2).tolist(), "folder": os.getcwd(),
+             "drawn": torch.rand(2).tolist(), "folder": str(Path.cwd()),
              "dirty": os.environ.get("LEFT_BEHIND", ""), "rss": _resident(), "time": time.time(),
              "workers": 1 if group is None else torch.distributed.get_world_size(group)}
     if job.does == "raises":
@@ -91,7 +89,8 @@ def _pollute() -> None:
 
 
 def _train() -> None:
-    network = torch.nn.Sequential(torch.nn.Linear(64, 128), torch.nn.ReLU(), torch.nn.Linear(128, 8))
+    layers = torch.nn.Linear(64, 128), torch.nn.ReLU(), torch.nn.Linear(128, 8)
+    network = torch.nn.Sequential(*layers)
     optimiser = torch.optim.Adam(network.parameters())
     for _ in range(10):
         optimiser.zero_grad()
