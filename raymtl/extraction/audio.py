@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from raymtl.errors import AudioError, StudyError
 from raymtl.extraction.resampling import resample_many
-from raymtl.extraction.sound import Recording
+from raymtl.extraction.sound import Recording, open_recording
 from raymtl.spec import Spec
 
 Floats = npt.NDArray[np.float32]
@@ -167,7 +167,7 @@ def _opened(rows: Sequence[ClipRow]) -> Iterator[tuple[ClipRow, Recording | Audi
 
 def _open(row: ClipRow) -> Recording | AudioError:
     try:
-        return Recording.open(row.path, whole=row.start is None and row.end is None)
+        return open_recording(row.path, whole=row.start is None and row.end is None)
     except AudioError as error:
         return error
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from raymtl.errors import AudioError
 from raymtl.extraction import riff
-from raymtl.extraction.sound import Recording, check
+from raymtl.extraction.sound import check, open_recording
 
 _FORMAT = b"1"
 _BLOCK = 2**22
@@ -116,7 +116,7 @@ def _scan(path: Path) -> tuple[int, str, bytes, bool | None]:
 
 
 def _header(path: Path) -> tuple[int, int, int]:
-    recording = Recording.open(str(path), whole=False)
+    recording = open_recording(str(path), whole=False)
     recording.close()
     return recording.frames, recording.rate, recording.channels
 

@@ -18,6 +18,7 @@ from raymtl.errors import AudioError
 Floats = npt.NDArray[np.float32]
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_ROWS = 8192  # frames downmixed at a time
 _STREAMED = 0x7FFF0000  # sizes from here on are written by programs that do not know the length
 
 
@@ -39,8 +40,12 @@ def parse(head: bytes, size: int) -> Layout | None:
     Raises:
         AudioError: for a file that is shorter than its header says.
     """
-    if len(head) < 12 or head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         return None
+    if head[12:20] == b"fmt \x10\0\0\0" and head[36:40] == b"data":  # by far the most frequent
+        form = _format(head, 20, 16)
+        length = int.from_bytes(head[40:44], "little")
+        return None if form is None or len(head) < 44 else _layout(form, 44, length, size)
     at, form = 12, None
     while at + 8 <= len(head):
         name, length = struct.unpack_from("<4sI", head, at)
@@ -85,8 +90,20 @@ def to_float(data: memoryview, layout: Layout, mono: bool, kept: int) -> Floats:
     else:
         kind = {16: "<i2", 32: "<f4" if layout.floating else "<i4"}[layout.bits]
         samples = np.frombuffer(data, kind)
-    frames = samples.reshape(-1, layout.channels)
-    return _mono(frames, scale) if mono else _split(frames[:, :kept], scale)
+    return downmix(samples.reshape(-1, layout.channels), scale, mono, kept)
+
+
+def downmix(
+    frames: npt.NDArray[np.generic], scale: np.float32, mono: bool, kept: int
+) -> Floats:
+    """(frames, channels) of any type to (1 or kept, frames) float32, times `scale`.
+
+    The first `kept` channels, or the mean of all; one channel asked for as two is given twice.
+    """
+    if mono:
+        return _mono(frames, scale)
+    wave = _split(frames[:, :kept], scale)
+    return wave if len(wave) == kept else np.repeat(wave, kept, axis=0)
 
 
 def _from_24(data: memoryview) -> npt.NDArray[np.int32]:
@@ -97,17 +114,17 @@ def _from_24(data: memoryview) -> npt.NDArray[np.int32]:
 
 
 def _mono(frames: npt.NDArray[np.generic], scale: np.float32) -> Floats:
-    channels = frames.shape[1]
+    """Mean over channels as a product in blocks that stay in the cache."""
+    count, channels = frames.shape
     if channels == 1:
-        total = frames[:, 0].astype(np.float32)
-    elif channels == 2:
-        total = np.add(frames[:, 0], frames[:, 1], dtype=np.float32)
-    else:
-        total = np.add.reduce(frames, axis=1, dtype=np.float32)
-    factor = np.float32(scale / channels)
-    if factor != 1:
-        np.multiply(total, factor, out=total)
-    return total[None]
+        wave = frames[:, 0].astype(np.float32)
+        return np.multiply(wave, scale, out=wave)[None] if scale != 1 else wave[None]
+    share = np.full(channels, scale / channels, np.float32)
+    out = np.empty(count, np.float32)
+    for at in range(0, count, _ROWS):
+        block = frames[at : at + _ROWS]
+        np.matmul(block.astype(np.float32, copy=False), share, out=out[at : at + len(block)])
+    return out[None]
 
 
 def _split(frames: npt.NDArray[np.generic], scale: np.float32) -> Floats:
