@@ -10,7 +10,8 @@ from raymtl.loading.batches import Alternating
 from raymtl.loading.splits import Official
 from raymtl.loading.stages import FixedLength, Standardise
 from raymtl.models.cnn import SharedCnn
-from raymtl.training.training import Adam, Training
+from raymtl.training.optimise import Adam
+from raymtl.training.training import Training
 from readers.fsdd import Fsdd
 
 experiment = Experiment(

@@ -15,7 +15,8 @@ from raymtl.loading.splits import KFold
 from raymtl.loading.stages import FixedLength, Standardise
 from raymtl.models.cnn import SharedCnn
 from raymtl.models.dnn import SharedDnn
-from raymtl.training.training import Adam, Training
+from raymtl.training.optimise import Adam
+from raymtl.training.training import Training
 from readers.ambient_context import AmbientContexts
 from readers.asvspoof2015 import AsvSpoof2015
 from readers.dcase2017_events import Dcase2017Events

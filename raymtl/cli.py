@@ -67,8 +67,7 @@ _ONLY = click.option("--only", metavar="PATTERN",
 @click.option("--address", help="A running Ray cluster; without it a local one is started.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first run that fails.")
 @click.option("--plain", is_flag=True, help="Plain progress lines, as without a terminal.")
-def sweep(study: Path, data: Path | None, store: str, bad_files: str, only: str | None,
-          **options: Any) -> None:
+def sweep(study: Path, data: Path | None, store: str, only: str | None, **options: Any) -> None:
     """Run what STUDY asks for and has no record yet; end in one table and one page.
 
     The same command may be run again at any time: it does what is left. Exit code 0 means that
@@ -78,9 +77,8 @@ def sweep(study: Path, data: Path | None, store: str, bad_files: str, only: str 
     from raymtl.commands.sweep import run_sweep
     from raymtl.engine.sweep import SweepOptions
 
-    code = run_sweep(study, data, store, only, SweepOptions(bad_files=bad_files, **options),
-                     Console(highlight=False))
-    sys.exit(code)
+    sys.exit(run_sweep(study, data, store, only, SweepOptions(**options),
+                       Console(highlight=False)))
 
 
 @main.command()

@@ -89,16 +89,16 @@ class Experiment(Spec):
     """
 
     name: str
-    sources: tuple[Source, ...]
+    sources: Sequence[Source]  # lists become tuples
     combinations: Combinations = Combinations((1,), everything=True)
     signal: Signal = Signal()
-    extractions: tuple[Extraction, ...]
-    stages: tuple[Stage, ...] = ()
-    models: tuple[Model, ...]
+    extractions: Sequence[Extraction]
+    stages: Sequence[Stage] = ()
+    models: Sequence[Model]
     folds: Splitter = KFold(5)
     validation: Validation = Validation()
     training: Training
-    seeds: tuple[int, ...] = (0,)
+    seeds: Sequence[int] = (0,)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -164,7 +164,8 @@ class Experiment(Spec):
         return source.signal or self.signal  # type: ignore[return-value]  # checked when built
 
     def stages_of(self, source: Source) -> tuple[Stage, ...]:
-        return self.stages if source.stages is None else source.stages  # type: ignore[return-value]
+        chosen = self.stages if source.stages is None else source.stages
+        return tuple(chosen)  # type: ignore[arg-type]  # checked when built
 
     def folds_of(self, source: Source) -> Splitter:
         return source.folds or self.folds  # type: ignore[return-value]

@@ -129,7 +129,7 @@ class _Check:
                                         torch.from_numpy(targets.valid))
                 self._say("head", f"{name}/{head}", [*outputs[head].shape, f"loss {loss.item():.3f}"])
                 total = total + loss
-        total.backward()
+        torch.autograd.backward(total)
         optimiser.step()
         self._say("step", "sum of losses", [f"{total.item():.3f}"])
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import torch
 
-from raymtl.extraction.audio import decode
+from raymtl.errors import AudioError
+from raymtl.extraction.audio import ClipRow, decode
 from raymtl.extraction.features import Extraction
 from raymtl.loading.stages import FixedLength, Stage, Windows
 from raymtl.models.model import InputShape, Model
 from raymtl.plan.work import FeatureJob, Plan
+from raymtl.tasks import Floats
 from raymtl.training.job import RunJob
 
 _TRIED_CLIPS = 4
@@ -52,11 +55,7 @@ def _extraction_cost(job: FeatureJob) -> tuple[float, int]:
     return (time.process_time() - began) / len(tried), size // len(tried)
 
 
-def _features_of(job: FeatureJob, rows: list) -> Iterator:  # type: ignore[type-arg]
-    from pathlib import Path
-
-    from raymtl.errors import AudioError
-
+def _features_of(job: FeatureJob, rows: Sequence[ClipRow]) -> Iterator[Floats]:
     for row in rows:
         try:
             wave, rate = decode(Path(row.path), job.signal, row.start, row.end)
@@ -120,7 +119,7 @@ def _step_cost(job: RunJob, shape: InputShape) -> tuple[float, int]:
               "lengths": torch.full((size,), shape.frames or 1)}
     began, steps = time.perf_counter(), 0
     while steps < _TRIED_STEPS and time.perf_counter() - began < _TRIED_SECONDS:
-        sum(o.sum() for o in network(inputs).values()).backward()  # type: ignore[union-attr]
+        torch.autograd.backward([output.sum() for output in network(inputs).values()])
         steps += 1
     each = (time.perf_counter() - began) / (steps * size)
     torch.set_num_threads(threads)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -85,22 +86,20 @@ def _read(experiment: Experiment, data: Path) -> dict[Reader, ClipTable]:
 
 def _labelled(table: ClipTable, source: Source) -> ClipTable:
     """Clips with a target for at least one chosen task; others teach this source nothing."""
-    known = None
-    for task in source.chosen:
-        valid = pc.is_valid(table.target(task.name))
-        known = valid if known is None else pc.or_(known, valid)
-    kept = table.where(known.combine_chunks().to_numpy(zero_copy_only=False))
+    valid = [pc.is_valid(table.target(task.name)).to_numpy() for task in source.chosen]
+    kept = table.where(np.logical_or.reduce(valid))
     if not len(kept):
         raise ReaderError(f"source {source.name}: no clip of {table.root} has a target for "
                           f"{', '.join(t.name for t in source.chosen)}.")
     for task in source.chosen:
-        task.encode(kept.target(task.name)) if not _events(kept, task.name) else None
+        if not _events(kept, task.name):
+            task.encode(kept.target(task.name))  # an unknown label is said now
     return kept
 
 
 def _events(table: ClipTable, task: str) -> bool:
     kind = table.table.schema.field(TARGET + task).type
-    return pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)
+    return bool(pa.types.is_list(kind) and pa.types.is_struct(kind.value_type))
 
 
 def _usable(table: ClipTable, facts: Mapping[Path, FileFacts], bad_files: str,
