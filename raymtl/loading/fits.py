@@ -6,10 +6,9 @@ Summaries add up, so what one source contributes to all its combinations is meas
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, reduce
-from operator import add
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,21 +46,22 @@ class FitRequest:
     @cached_property
     def address(self) -> str:
         """Digest; equal requests for numbers have equal ones, whoever else is trained along."""
-        shared = any(s.measured and s.scope == "combination" for s in self.stages)
-        alone = any(s.measured and s.scope == "source" for s in self.stages)
-        own = self.own.key if alone else None
-        members = self.member_keys if shared else None
-        return digest({"format": FORMAT, "stages": self.stages, "own": own, "members": members})
+        scopes = {stage.scope for stage in self.stages if stage.measured}
+        parts = [str(FORMAT), _stages_digest(self.stages)]
+        parts += ["own", *self.own.key] if "source" in scopes else []
+        if "combination" in scopes:
+            parts += ["members", *(part for key in self.member_keys for part in key)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @cached_property
     def members(self) -> tuple[FitMember, ...]:
         """All sources of the combination, each once, in an order of their own."""
         found = {member.key: member for member in (self.own, *self.others)}
-        return tuple(found[key] for key in sorted(found))
+        return tuple(found[key] for key in self.member_keys)
 
     @cached_property
     def member_keys(self) -> tuple[tuple[str, str], ...]:
-        return tuple(member.key for member in self.members)
+        return tuple(sorted({self.own.key, *(member.key for member in self.others)}))
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,22 @@ def fit_all(requests: Sequence[FitRequest], measure: Measure) -> dict[str, Fitte
     known = _Known()
     for index in range(max((len(r.stages) for r in wanted.values()), default=0)):
         requested = [r for r in wanted.values() if index < len(r.stages)]
-        needed = {m: None for request in requested for m in known.needs(request, index)}
-        needed = {m: None for m in needed if m not in known.summaries}
+        jobs = {job.key: job for r in requested for job in known.jobs(r, index)}
+        asked = dict.fromkeys(m for job in jobs.values() for m in job.sums)
+        needed = [m for m in asked if m not in known.summaries]
         if needed:
-            known.summaries.update(zip(needed, measure(list(needed)), strict=True))
-        for request in requested:
-            known.fit(request, index)
+            known.summaries.update(zip(needed, measure(needed), strict=True))
+        known.fit(jobs.values())
     return {address: known.stages(request) for address, request in wanted.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """One stage to be fitted to the sum of some measurements; to nothing when it learns nothing."""
+
+    key: _Key
+    stage: Stage
+    sums: tuple[Measurement, ...]
 
 
 class _Known:
@@ -128,27 +137,32 @@ class _Known:
     def __init__(self) -> None:
         self.summaries: dict[Measurement, Any] = {}
         self._fitted: dict[_Key, Fitted] = {}
+        self._made: dict[_Key, Measurement] = {}
 
-    def needs(self, request: FitRequest, index: int) -> list[Measurement]:
-        """Measurements for the stage at `index`; none for a stage that learns nothing."""
-        stage, chain = request.stages[index], _chain(request.stages, index)
-        if not stage.measured:
-            return []
-        everyone = stage.scope == "combination"
-        members = request.members if everyone else _asked(request, index)
-        return [self._measurement(request, chain, member) for member in members]
-
-    def fit(self, request: FitRequest, index: int) -> None:
-        """Fits the stage at `index`, for every member whose fit a later stage builds on."""
+    def jobs(self, request: FitRequest, index: int) -> Iterator[_Job]:
+        """Fits of the stage at `index`, for every member whose fit a later stage builds on."""
         stage, chain = request.stages[index], _chain(request.stages, index)
         for member in _asked(request, index):
             key = _key(request, chain, member)
             if key not in self._fitted:
-                shared = stage.scope == "combination"
-                members = request.members if shared else (member,)
-                wanted = [self._measurement(request, chain, m) for m in members]
-                found = [self.summaries[m] for m in wanted] if stage.measured else []
-                self._fitted[key] = stage.fit(reduce(add, found) if found else None)
+                members = request.members if stage.scope == "combination" else (member,)
+                sums = tuple(self._measurement(request, chain, m) for m in members)
+                yield _Job(key, stage, sums if stage.measured else ())
+
+    def fit(self, jobs: Iterable[_Job]) -> None:
+        """Sums member by member; combinations share the sums of their first members."""
+        totals: dict[tuple[int, ...], Any] = {}
+
+        def total(sums: tuple[Measurement, ...]) -> Any:
+            if len(sums) == 1:
+                return self.summaries[sums[0]]
+            names = tuple(map(id, sums))
+            if names not in totals:
+                totals[names] = total(sums[:-1]) + self.summaries[sums[-1]]
+            return totals[names]
+
+        for job in jobs:
+            self._fitted[job.key] = job.stage.fit(total(job.sums) if job.sums else None)
 
     def stages(self, request: FitRequest) -> FittedStages:
         chains = (_chain(request.stages, index) for index in range(len(request.stages)))
@@ -158,10 +172,14 @@ class _Known:
     def _measurement(
         self, request: FitRequest, chain: tuple[Stage, ...], member: FitMember
     ) -> Measurement:
-        keys = [_key(request, chain[: i + 1], member) for i in range(len(chain) - 1)]
-        before = FittedStages(tuple(self._fitted[key] for key in keys)).affine
-        digest_ = before.digest if before is not None else ""
-        return Measurement(*member.key, chain[-1], member.train, before, digest_)
+        shared = any(stage.scope == "combination" for stage in chain[:-1])
+        key = chain, member.key, request.member_keys if shared else None
+        if key not in self._made:
+            before = [_key(request, chain[: i + 1], member) for i in range(len(chain) - 1)]
+            affine = FittedStages(tuple(self._fitted[k] for k in before)).affine
+            name = affine.digest if affine is not None else ""
+            self._made[key] = Measurement(*member.key, chain[-1], member.train, affine, name)
+        return self._made[key]
 
 
 def _chain(stages: tuple[Stage, ...], index: int) -> tuple[Stage, ...]:
@@ -183,6 +201,11 @@ def _key(request: FitRequest, chain: tuple[Stage, ...], member: FitMember) -> _K
     scopes = {stage.scope for stage in chain if stage.measured}
     own = member.key if "source" in scopes else None
     return chain, own, request.member_keys if "combination" in scopes else None
+
+
+@lru_cache(maxsize=256)
+def _stages_digest(stages: tuple[Stage, ...]) -> str:
+    return digest(stages)
 
 
 @lru_cache(maxsize=4096)

@@ -41,7 +41,7 @@ class Moments:
         count = a.count + b.count
         share = (b.count / np.maximum(count, 1))[:, None]
         gap = b.mean - a.mean
-        spread = a.spread + b.spread + gap**2 * (a.count[:, None] * share)
+        spread = a.spread + b.spread + np.square(gap) * (a.count[:, None] * share)
         return Moments(count, a.mean + gap * share, spread)
 
     def pooled(self) -> Moments:
