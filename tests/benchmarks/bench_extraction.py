@@ -6,6 +6,8 @@ Both sides use one thread and alternate; each figure is the median over rounds. 
 and content digest, needed once for a corpus) is shown apart.
 """
 
+# ruff: noqa: E402  numerical libraries read the number of threads when they are imported
+
 from __future__ import annotations
 
 import os

@@ -17,7 +17,7 @@ from raymtl.errors import StudyError
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
-_GROUP = 8  # filters that share one dense product
+_GROUP = 16  # filters that share one dense product
 
 
 @dataclass(frozen=True)
