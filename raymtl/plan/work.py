@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
-from raymtl.errors import StudyError
+from raymtl.errors import StoreError, StudyError
 from raymtl.experiment import Cell, Experiment
 from raymtl.extraction.audio import ClipRow, Signal
 from raymtl.extraction.features import Extraction
 from raymtl.extraction.store import Chunk, FeatureStore, chunks, feature_address
+from raymtl.loading.fitted import load_fit
 from raymtl.loading.fits import FitMember, FitRequest
 from raymtl.loading.splits import Split, SplitInput, split_sources
 from raymtl.plan.sources import Corpora, Prepared, prepare
@@ -81,7 +82,7 @@ class Plan:
         """Fits that a missing run needs and the store lacks."""
         needed = {source.fit for job in self.missing for source in job.sources}
         return [request for address, request in self.fits.items()
-                if address in needed and not (self.store / "fits" / f"{address}.json").exists()]
+                if address in needed and not _is_fitted(self.store / "fits", address)]
 
 
 def make_plan(study: Study, experiment: Experiment, data: Path, store: Path, *,
@@ -106,6 +107,15 @@ def make_plan(study: Study, experiment: Experiment, data: Path, store: Path, *,
     notes = [*notes, *(n for p in corpora.sources.values() for n in p.notes), *_conflicts(splits)]
     return Plan(study, experiment, store, corpora, splits, features, fits, cells, jobs, entries,
                 tuple(dict.fromkeys(notes)))
+
+
+def _is_fitted(folder: Path, address: str) -> bool:
+    """Whether a fit is there and whole; a damaged one is made anew."""
+    try:
+        load_fit(folder, address)
+    except StoreError:
+        return False
+    return True
 
 
 def _chosen(cells: Sequence[Cell], only: str | None) -> list[Cell]:
