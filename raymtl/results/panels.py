@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from markupsafe import Markup
 
 from raymtl.results.curves import curve, histories
 from raymtl.results.drawings import confusion_picture, curves_chart, whisker
 from raymtl.results.state import SweepState, partners, title
-from raymtl.results.table import summary
 from raymtl.results.terminal import spread
 
 BEST = 4  # cells whose learning curves are drawn, besides that of the source alone
@@ -36,12 +36,11 @@ class Names:
         return f"{partners(str(row['combination']), row['source'])} — {self.method(row)}"
 
 
-def panel(state: SweepState, rows: Sequence[Row], names: Names, labels: Sequence[Row]) -> Row:
+def panel(state: SweepState, rows: Sequence[Row], names: Names) -> Row:
     """Everything the page says of the (source, task) that `rows` are about.
 
     Args:
         rows: of the summary, primary metric, best first.
-        labels: of the summary of labels, metric f1, of this (source, task).
     """
     source, task = rows[0]["source"], rows[0]["task"]
     best = rows[0]
@@ -49,17 +48,8 @@ def panel(state: SweepState, rows: Sequence[Row], names: Names, labels: Sequence
         "title": title(source, task), "metric": best["metric"], "best": names.cell(best),
         "score": spread(best["mean"], best["deviation"]), "n": best["n"],
         "gains": _gains(rows, names), "curves": _curves(state, rows, names),
-        "confusion": _confusion(state, best), "labels": _labels(best, _alone(rows, best), labels),
+        "confusion": _confusion(state, best), "labels": _labels(state, best, _alone(rows, best)),
     }
-
-
-def label_rows(state: SweepState) -> dict[tuple[str, str], list[Row]]:
-    """F1 of each label, by (source, task)."""
-    found: dict[tuple[str, str], list[Row]] = {}
-    for row in summary(state.results, labels=True).to_pylist():
-        if row["metric"] == "f1":
-            found.setdefault((row["source"], row["task"]), []).append(row)
-    return found
 
 
 def _alone(rows: Sequence[Row], like: Row) -> Row | None:
@@ -106,13 +96,11 @@ def _curves(state: SweepState, rows: Sequence[Row], names: Names) -> Row | None:
 
 def _confusion(state: SweepState, best: Row) -> Row | None:
     """Counts of the best cell summed over its runs."""
-    found = [np.array(score["confusion"], np.int64) for record in state.records_of(best["cell"])
-             for score in record.scores
-             if (score["source"], score["task"], score["part"]) == (
-                 best["source"], best["task"], "test") and score["confusion"]]
+    keys = [(record.run, best["source"], best["task"]) for record in state.records_of(best["cell"])]
+    found = [state.confusions[key] for key in keys if key in state.confusions]
     if not found or len({matrix.shape for matrix in found}) > 1:
         return None
-    matrix = np.sum(found, axis=0)
+    matrix = np.asarray(np.sum(found, axis=0, dtype=np.int64))
     labels = state.tasks.get(best["task"], {}).get("labels", [])
     if len(labels) != len(matrix):
         labels = [str(i) for i in range(len(matrix))]
@@ -137,10 +125,10 @@ def _confused(matrix: np.ndarray[Any, np.dtype[np.int64]],
             for i, j in pairs if wrong[i, j]]
 
 
-def _labels(best: Row, alone: Row | None, rows: Sequence[Row]) -> Row | None:
+def _labels(state: SweepState, best: Row, alone: Row | None) -> Row | None:
     """F1 of each label in the best cell and in that of the source alone."""
-    of_best = {row["label"]: row for row in rows if row["cell"] == best["cell"]}
-    of_alone = {row["label"]: row for row in rows if alone and row["cell"] == alone["cell"]}
+    of_best = _of_labels(state, best)
+    of_alone = _of_labels(state, alone) if alone else {}
     found = [{"label": label, "best": spread(row["mean"], row["deviation"]),
               "alone": _f1(of_alone.get(label)),
               "gain": spread(row["gain"], row["gain_deviation"], sign=True), "pairs": row["pairs"]}
@@ -148,6 +136,13 @@ def _labels(best: Row, alone: Row | None, rows: Sequence[Row]) -> Row | None:
     if not found:
         return None
     return {"rows": found[:MOST_LABELS], "more": max(0, len(found) - MOST_LABELS)}
+
+
+def _of_labels(state: SweepState, cell: Row) -> dict[str, Row]:
+    names = ("cell", "source", "task")
+    chosen = [pc.equal(state.labelled[name], cell[name]) for name in names]
+    rows = state.labelled.filter(pc.and_(pc.and_(chosen[0], chosen[1]), chosen[2]))
+    return {row["label"]: row for row in rows.to_pylist()}
 
 
 def _f1(row: Row | None) -> str:

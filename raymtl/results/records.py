@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from raymtl.training.outcome import HistoryRow, Outcome
 
 FORMAT = 1  # of record.json; raise it when the meaning of a key changes
+_AHEAD = 32  # records read at a time
 RECORD, METRICS, PREDICTIONS = "record.json", "metrics.parquet", "predictions.parquet"
 CHECKPOINT, WEIGHTS = "checkpoint", "checkpoint/weights.safetensors"
 
@@ -139,17 +140,18 @@ def verify(folder: Path) -> list[str]:
     return problems
 
 
-def read_records(sweep: Path, runs: Iterable[str],
-                 threads: int = 4) -> tuple[dict[str, Record], dict[str, str]]:
-    """Records of those of `runs` that have one, by run, sorted; and what is wrong with the rest.
+def each_record(sweep: Path, runs: Iterable[str],
+                threads: int = 4) -> Iterator[tuple[str, Record | str]]:
+    """Record, or what is wrong with it, of those of `runs` that have a folder, sorted by run.
 
-    A run without a folder is in neither.
+    Few are in memory at a time.
     """
     names = sorted(name for name in set(runs) if (sweep / "runs" / name).is_dir())
     with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(lambda name: _record_or_problem(sweep / "runs" / name), names))
-    records = {r.run: r for r in found if isinstance(r, Record)}
-    return records, {n: r for n, r in zip(names, found, strict=True) if isinstance(r, str)}
+        for start in range(0, len(names), _AHEAD):
+            batch = names[start:start + _AHEAD]
+            folders = [sweep / "runs" / name for name in batch]
+            yield from zip(batch, pool.map(_record_or_problem, folders), strict=True)
 
 
 def history_table(history: Iterable[HistoryRow]) -> pa.Table:

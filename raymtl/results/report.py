@@ -11,14 +11,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from raymtl.durable import write_durably
-from raymtl.results.panels import Names, Row, label_rows, panel
-from raymtl.results.state import SweepState, partners, read_sweep, short, title
+from raymtl.results.panels import Names, Row, panel
+from raymtl.results.state import BESIDE, SweepState, partners, read_sweep, short, title
 from raymtl.results.table import TOGETHER, save_results
 from raymtl.results.terminal import spread
 
 MOST_ROWS = 3_000  # of the table of scores
 MOST_LISTED = 200  # failures, missing runs, skipped clips and the like
-BESIDE = ("accuracy", "f1/macro")  # metrics shown beside the primary one
 
 
 def write_report(sweep: Path) -> Path:
@@ -48,14 +47,13 @@ def page(state: SweepState) -> dict[str, Any]:
     names = Names(short([str(r["extraction"]) for r in state.summed]),
                   short([str(r["model"]) for r in state.summed]))
     ranked = _ranked(state)
-    labels = label_rows(state)
     return {
         "name": state.name, "question": state.plan.get("question") or "",
         "store": str(state.sweep), "versions": _versions(state),
         "status": _status(state), "problems": _bounded(state.problems),
         "notes": _bounded([str(note) for note in _list(state.plan.get("notes"))]),
         "scores": _scores(state, ranked, names), "beside": BESIDE,
-        "panels": [panel(state, rows, names, labels.get(what, [])) for what, rows in ranked],
+        "panels": [panel(state, rows, names) for _, rows in ranked],
         "failures": _bounded([_failure(state, entry) for entry in state.failures]),
         "missing": _bounded(state.missing), "skipped": _skipped(state),
         "conflicts": _conflicts(state), "passes": _passes(state),

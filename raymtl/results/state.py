@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from raymtl.results.ledger import Entry, Ledger
-from raymtl.results.records import Record, read_records
-from raymtl.results.table import TOGETHER, summary, tabulate
+from raymtl.results.records import Record, each_record
+from raymtl.results.table import TOGETHER, matches, summary, tabulate
 
+Counts = npt.NDArray[np.int32]
+BESIDE = ("accuracy", "f1/macro")  # metrics shown beside the primary one
 PLAN, ENVIRONMENT = "plan.json", "environment.json"
 
 
@@ -25,7 +29,10 @@ class SweepState:
 
     plan, environment: their JSON; empty when missing or damaged.
     planned: run -> cell name; what the ledger and runs/ hold where there is no plan.
-    records: whole records of planned runs. entries: the ledger's, of planned runs.
+    records: whole records of planned runs, without their scores.
+    results: the scores, as `tabulate` gives them.
+    confusions: (run, source, task) -> counts on the test part.
+    entries: the ledger's, of planned runs.
     problems: one line on each thing that could not be read.
     """
 
@@ -34,6 +41,8 @@ class SweepState:
     environment: Mapping[str, Any]
     planned: Mapping[str, str]
     records: Mapping[str, Record]
+    results: pa.Table
+    confusions: Mapping[tuple[str, str, str], Counts]
     entries: Mapping[str, Entry]
     problems: Sequence[str]
 
@@ -42,13 +51,16 @@ class SweepState:
         return str(self.plan.get("name") or self.sweep.resolve().name)
 
     @cached_property
-    def results(self) -> pa.Table:
-        return tabulate(self.records.values())
+    def summed(self) -> list[dict[str, Any]]:
+        """Rows of the summary on the test part, of primary metrics and those in `BESIDE`."""
+        metrics = {self.primary(task) for task in self.tasks} | set(BESIDE)
+        chosen = matches(self.results, "metric", *sorted(metrics))
+        return list(summary(self.results.filter(chosen)).to_pylist())
 
     @cached_property
-    def summed(self) -> list[dict[str, Any]]:
-        """Rows of the summary on the test part."""
-        return list(summary(self.results).to_pylist())
+    def labelled(self) -> pa.Table:
+        """The summary of each label's F1 on the test part."""
+        return summary(self.results.filter(matches(self.results, "metric", "f1")), labels=True)
 
     @cached_property
     def tasks(self) -> dict[str, dict[str, Any]]:
@@ -92,10 +104,11 @@ def read_sweep(sweep: Path) -> SweepState:
     environment = _json(sweep / ENVIRONMENT, problems)
     entries, broken = Ledger(sweep / "ledger").read_all()
     problems += broken.values()
-    planned = _planned(plan, sweep, entries)
-    records, damaged = read_records(sweep, planned)
-    problems += damaged.values()
-    return SweepState(sweep, plan, environment, planned, records,
+    planned = _planned(plan, sweep, entries, problems)
+    records: dict[str, Record] = {}
+    confusions: dict[tuple[str, str, str], Counts] = {}
+    results = tabulate(_each(sweep, planned, records, confusions, problems))
+    return SweepState(sweep, plan, environment, planned, records, results, confusions,
                       {run: entry for run, entry in entries.items() if run in planned}, problems)
 
 
@@ -143,10 +156,28 @@ def _fields(label: str) -> tuple[str, list[str]]:
     return name, [*fields, last] if last else fields
 
 
-def _planned(plan: Mapping[str, Any], sweep: Path, entries: Mapping[str, Entry]) -> dict[str, str]:
+def _each(sweep: Path, planned: Iterable[str], records: dict[str, Record],
+          confusions: dict[tuple[str, str, str], Counts], problems: list[str]) -> Iterator[Record]:
+    """Records one by one; keeps of each what is small."""
+    for run, found in each_record(sweep, planned):
+        if isinstance(found, str):
+            problems.append(found)
+            continue
+        yield found
+        for score in found.content.pop("scores", []):
+            if score["part"] == "test" and score["confusion"]:
+                counts = np.array(score["confusion"], np.int32)
+                confusions[run, score["source"], score["task"]] = counts
+        records[run] = found
+
+
+def _planned(plan: Mapping[str, Any], sweep: Path, entries: Mapping[str, Entry],
+             problems: list[str]) -> dict[str, str]:
     runs = plan.get("runs")
     if isinstance(runs, list) and all(isinstance(run, dict) and "run" in run for run in runs):
         return {str(run["run"]): str(run.get("cell", "")) for run in runs}
+    if plan:
+        problems.append(f"{PLAN}: its runs are not a list of runs; all that lie here are shown.")
     folder = sweep / "runs"
     found = {p.name for p in folder.iterdir() if p.is_dir()} if folder.is_dir() else set()
     return dict.fromkeys(sorted(found | set(entries)), "")

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from raymtl.durable import write_durably
 from raymtl.errors import StoreError
-from raymtl.results.records import Record, read_records
+from raymtl.results.records import Record, each_record
 
 RESULTS = "results.parquet"
 TOGETHER = " + "  # between the sources of a combination; no source name holds a space
 
+_WORDS = pa.dictionary(pa.int32(), pa.string())  # long names, each kept once
 SCHEMA = pa.schema([
-    ("run", pa.string()), ("cell", pa.string()), ("combination", pa.string()),
-    ("extraction", pa.string()), ("model", pa.string()), ("fold", pa.int64()),
-    ("seed", pa.int64()), ("source", pa.string()), ("task", pa.string()), ("part", pa.string()),
-    ("metric", pa.string()), ("label", pa.string()), ("value", pa.float64()),
-    ("epoch", pa.int64()),
+    ("run", _WORDS), ("cell", _WORDS), ("combination", _WORDS), ("extraction", _WORDS),
+    ("model", _WORDS), ("fold", pa.int64()), ("seed", pa.int64()), ("source", _WORDS),
+    ("task", _WORDS), ("part", _WORDS), ("metric", _WORDS), ("label", _WORDS),
+    ("value", pa.float64()), ("epoch", pa.int64()),
 ])
-_OF_RUN = ("run", "cell", "combination", "extraction", "model", "fold", "seed", "epoch")
 
 _CELL = ["cell", "combination", "extraction", "model"]
 _WHAT = ["source", "task", "metric", "label"]
-_PAIR = ["source", "task", "metric", "label", "extraction", "model", "fold", "seed"]
+_PAIR = [*_WHAT, "extraction", "model", "fold", "seed"]
+_KEYS = [*_CELL, *_WHAT]
 _SPREAD = pc.VarianceOptions(ddof=1)
 
 
@@ -40,18 +41,15 @@ def collect(sweep: Path, runs: Iterable[str]) -> pa.Table:
     Rows are ordered by run name, whatever the order of `runs`. `label` is null for metrics of the
     whole task; `epoch` is the epoch whose weights were scored.
     """
-    records, _ = read_records(sweep, runs)
-    return tabulate(records.values())
+    return tabulate(found for _, found in each_record(sweep, runs) if isinstance(found, Record))
 
 
 def tabulate(records: Iterable[Record]) -> pa.Table:
-    """Scores of records as one table; see `collect`."""
-    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
+    """Scores of records as one table; see `collect`. Records are let go one by one."""
+    rows = _Rows()
     for record in records:
-        count = _add_scores(columns, record.scores)
-        for name, value in zip(_OF_RUN, _of_run(record), strict=True):
-            columns[name].extend(repeat(value, count))
-    return pa.table(columns, schema=SCHEMA)
+        rows.add(record)
+    return rows.table()
 
 
 def save_results(sweep: Path, table: pa.Table) -> Path:
@@ -75,6 +73,13 @@ def read_results(sweep: Path) -> pa.Table:
                          "Run the sweep again: it writes the table anew.") from error
 
 
+def matches(table: pa.Table, column: str, *values: str) -> pa.Array:
+    """Whether each row has one of `values` in a column of words, without spelling them out."""
+    words = table[column].combine_chunks()
+    codes = pc.index_in(pa.array(values, pa.string()), value_set=words.dictionary)
+    return pc.is_in(words.indices, value_set=codes.drop_null())
+
+
 def summary(table: pa.Table, part: str = "test", labels: bool = False) -> pa.Table:
     """Mean ± deviation over folds and seeds, and the gain over the source trained alone.
 
@@ -91,57 +96,122 @@ def summary(table: pa.Table, part: str = "test", labels: bool = False) -> pa.Tab
           alone and the same extraction and model, paired by fold and seed: their mean, sample
           deviation and number. Null, null and 0 for that cell itself and where none has run.
     """
-    chosen = pc.equal(table["part"], part)
-    chosen = pc.and_(chosen, (pc.is_valid if labels else pc.is_null)(table["label"]))
-    rows = table.filter(chosen)
-    rows = rows.set_column(rows.schema.get_field_index("label"), "label",
-                           pc.fill_null(rows["label"], ""))  # joins never match on null
-    means = _grouped(rows, "value").rename_columns(
-        [*_CELL, *_WHAT, "n", "mean", "deviation"])
-    gains = _grouped(_differences(rows), "difference").rename_columns(
-        [*_CELL, *_WHAT, "pairs", "gain", "gain_deviation"])
-    joined = means.join(gains, [*_CELL, *_WHAT], join_type="left outer")
+    chosen = pc.and_(matches(table, "part", part),
+                     (pc.is_valid if labels else pc.is_null)(table["label"]))
+    rows, words = _coded(table.filter(chosen))
+    alone = pc.equal(rows["combination"], _same_words(words, "source", "combination")
+                     .take(rows["source"]))
+    means = _grouped(rows, "value").rename_columns([*_KEYS, "n", "mean", "deviation"])
+    gains = _grouped(_differences(rows, pc.fill_null(alone, False)), "difference")
+    gains = gains.rename_columns([*_KEYS, "pairs", "gain", "gain_deviation"])
+    joined = means.join(gains, _KEYS, join_type="left outer")
     joined = joined.set_column(joined.schema.get_field_index("pairs"), "pairs",
                                pc.fill_null(joined["pairs"], 0))
-    return joined.sort_by([(name, "ascending") for name in (*_CELL, *_WHAT)])
+    for at, name in enumerate(_KEYS):
+        joined = joined.set_column(at, name, words[name].take(joined[name]))
+    return joined.sort_by([(name, "ascending") for name in _KEYS])
+
+
+def _coded(rows: pa.Table) -> tuple[pa.Table, dict[str, pa.Array]]:
+    """Rows with words as numbers (joins and groups of numbers are quick), and the words."""
+    columns: dict[str, Any] = {name: rows[name] for name in ("fold", "seed", "value")}
+    words = {}
+    for name in _KEYS:
+        column = rows[name].combine_chunks()
+        words[name] = pa.concat_arrays([column.dictionary, pa.array([""])])
+        columns[name] = pc.fill_null(column.indices, len(column.dictionary))  # null reads ""
+    return pa.table(columns), words
+
+
+def _same_words(words: Mapping[str, pa.Array], one: str, other: str) -> pa.Array:
+    """For each word of `one` its number in `other`, null where it is not there."""
+    return pc.index_in(words[one], value_set=words[other])
 
 
 def _grouped(rows: pa.Table, column: str) -> pa.Table:
-    grouped = rows.group_by([*_CELL, *_WHAT], use_threads=False).aggregate(
+    grouped = rows.group_by(_KEYS, use_threads=False).aggregate(
         [(column, "count"), (column, "mean"), (column, "stddev", _SPREAD)])
-    return grouped.select([*_CELL, *_WHAT, f"{column}_count", f"{column}_mean",
-                           f"{column}_stddev"])
+    return grouped.select([*_KEYS, f"{column}_count", f"{column}_mean", f"{column}_stddev"])
 
 
-def _differences(rows: pa.Table) -> pa.Table:
+def _differences(rows: pa.Table, alone: pa.ChunkedArray) -> pa.Table:
     """Runs with partners beside their baseline, with `difference`; others are left out."""
-    alone = pc.equal(rows["combination"], rows["source"])
     base = rows.filter(alone).select([*_PAIR, "value"]).rename_columns([*_PAIR, "base"])
     paired = rows.filter(pc.invert(alone)).join(base, _PAIR, join_type="inner")
     return paired.append_column("difference", pc.subtract(paired["value"], paired["base"]))
 
 
-def _of_run(record: Record) -> Sequence[Any]:
-    content = record.content
-    cell = content.get("cell", {})
-    return (record.run, cell.get("name"), TOGETHER.join(cell.get("combination", [])),
-            cell.get("extraction"), cell.get("model"), content.get("fold"), content.get("seed"),
-            content.get("best_epoch"))
+class _Words:
+    """A growing column of words, each kept once."""
+
+    def __init__(self) -> None:
+        self._number: dict[str | None, int] = {None: -1}
+        self._coded: dict[tuple[str, ...], array[int]] = {}
+        self._codes = array("i")
+
+    def add(self, word: str | None, times: int = 1) -> None:
+        """Appends a word some times; None becomes null."""
+        self._codes.extend(array("i", (self._code(word),)) * times)
+
+    def add_all(self, words: tuple[str, ...]) -> None:
+        """Appends words that often come together."""
+        if words not in self._coded:
+            self._coded[words] = array("i", map(self._code, words))
+        self._codes.extend(self._coded[words])
+
+    def _code(self, word: str | None) -> int:
+        return self._number.setdefault(word, len(self._number) - 1)
+
+    def column(self, times: Sequence[int] | None = None) -> pa.DictionaryArray:
+        """The words, each repeated as often as `times` says."""
+        codes = np.frombuffer(self._codes, np.int32) if self._codes else np.zeros(0, np.int32)
+        codes = codes if times is None else np.repeat(codes, times)
+        return pa.DictionaryArray.from_arrays(
+            pa.array(codes, mask=codes < 0), pa.array(list(self._number)[1:], pa.string()))
 
 
-def _add_scores(columns: dict[str, list[Any]], scores: Sequence[dict[str, Any]]) -> int:
-    before = len(columns["value"])
-    for score in scores:
-        start = len(columns["value"])
-        _add_values(columns, score["scalars"], None)
+class _Rows:
+    """Scores as they are added, column by column; what holds for a run is kept once a run."""
+
+    def __init__(self) -> None:
+        self._counts: list[int] = []
+        self._run = {name: _Words() for name in ("run", *_CELL)}
+        self._numbers: dict[str, list[int | None]] = {"fold": [], "seed": [], "epoch": []}
+        self._row = {name: _Words() for name in ("source", "task", "part", "metric", "label")}
+        self._values = array("d")
+
+    def add(self, record: Record) -> None:
+        before = len(self._values)
+        for score in record.scores:
+            self._add_score(score)
+        self._counts.append(len(self._values) - before)
+        cell = record.content.get("cell", {})
+        words = {"run": record.run, "cell": cell.get("name"),
+                 "combination": TOGETHER.join(cell.get("combination", [])),
+                 "extraction": cell.get("extraction"), "model": cell.get("model")}
+        for name, word in words.items():
+            self._run[name].add(word)
+        for name, key in (("fold", "fold"), ("seed", "seed"), ("epoch", "best_epoch")):
+            self._numbers[name].append(record.content.get(key))
+
+    def table(self) -> pa.Table:
+        columns: dict[str, Any] = {n: words.column(self._counts) for n, words in self._run.items()}
+        columns |= {name: words.column() for name, words in self._row.items()}
+        which = np.repeat(np.arange(len(self._counts)), self._counts)
+        for name, numbers in self._numbers.items():
+            columns[name] = pa.array(numbers, pa.int64()).take(pa.array(which))
+        columns["value"] = pa.array(np.array(self._values, np.float64))
+        return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+    def _add_score(self, score: Mapping[str, Any]) -> None:
+        before = len(self._values)
+        self._add_values(score["scalars"], None)
         for label, values in score["per_label"].items():
-            _add_values(columns, values, label)
+            self._add_values(values, label)
         for name in ("source", "task", "part"):
-            columns[name].extend(repeat(score[name], len(columns["value"]) - start))
-    return len(columns["value"]) - before
+            self._row[name].add(score[name], len(self._values) - before)
 
-
-def _add_values(columns: dict[str, list[Any]], values: dict[str, float], label: str | None) -> None:
-    columns["metric"].extend(values)
-    columns["value"].extend(values.values())
-    columns["label"].extend(repeat(label, len(values)))
+    def _add_values(self, values: Mapping[str, float], label: str | None) -> None:
+        self._row["metric"].add_all(tuple(values))
+        self._row["label"].add(label, len(values))
+        self._values.extend(values.values())

@@ -23,9 +23,9 @@ from raymtl.results.records import (
     PREDICTIONS,
     RECORD,
     WEIGHTS,
+    each_record,
     finish,
     read_record,
-    read_records,
     verify,
     write_record,
 )
@@ -143,9 +143,10 @@ def test_reading_many_says_which_are_damaged_and_skips_absent_ones(tmp_path: Pat
     for run in ("a", "b"):
         finish(unfinished(tmp_path, run), tmp_path / "runs")
     (tmp_path / "runs" / "b" / RECORD).write_text("{}")
-    records, damaged = read_records(tmp_path, ["c", "b", "a"])
-    assert list(records) == ["a"]
-    assert list(damaged) == ["b"]
+    found = dict(each_record(tmp_path, ["c", "b", "a"]))
+    assert list(found) == ["a", "b"]
+    assert found["a"] == read_record(tmp_path / "runs" / "a")
+    assert "does not match its seal" in str(found["b"])
 
 
 def test_scores_that_are_not_finite_are_left_out(tmp_path: Path) -> None:

@@ -1,0 +1,308 @@
+"""The page and the terminal table, made from synthetic sweeps."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from raymtl.results.drawings import confusion_picture, nice_ticks
+from raymtl.results.ledger import Ledger
+from raymtl.results.records import METRICS, RECORD, read_record
+from raymtl.results.report import write_report
+from raymtl.results.state import read_sweep, short, title
+from raymtl.results.table import read_results
+from raymtl.results.terminal import print_results, terminal_table
+from raymtl.tasks import OneOf
+from tests.results.synthetic import TASKS, add_run, cells, outcome, write_plan
+
+HOSTILE = '<script>alert("x")</script>'
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two extractions, two folds; some runs failed, some missing, one source short of words."""
+    root = tmp_path_factory.mktemp("sweep")
+    grid = cells(["LogMel(bands=64)", "Mfcc(bands=64)"], ["SharedDnn(width=512)"])
+    skipped = [{"id": "a/1", "source": "fsdd.digit", "path": "a/1.wav", "reason": HOSTILE}]
+    runs = write_plan(root, grid, folds=2, skipped=skipped, notes=["a note"])
+    (root / "environment.json").write_text(json.dumps({"versions": {"torch": "2.x"}}))
+    for number, (run, cell, fold, seed) in enumerate(runs):
+        if number % 11 == 4:
+            Ledger(root / "ledger").write(run, "failed", f"ValueError: {HOSTILE}", trace=HOSTILE)
+        elif number % 11 != 5:
+            tasks = {source: TASKS[source] for source in cell["combination"]}
+            conflict = {"group": "speaker:1", "trained": "fsdd.digit", "tested": "dcase.events",
+                        "clips": 7}
+            add_run(root, run, cell, fold, seed, outcome(tasks, seed=number),
+                    list(tasks.values()), conflicts=[conflict] if number % 2 else [])
+    return root
+
+
+class Page(HTMLParser):
+    """Counts elements, collects rows and what a browser would fetch; checks that tags nest."""
+
+    OPTIONAL = frozenset(("td", "th", "tr", "tbody", "li"))  # HTML closes these by itself
+    VOID = frozenset(("meta", "input", "img", "br"))
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: Counter[str] = Counter()
+        self.fetched: list[str] = []
+        self.ids: list[str] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        assert [tag for tag in self._open if tag not in self.OPTIONAL] == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements[tag] += 1
+        found = dict(attrs)
+        self.ids += [str(found["id"])] if "id" in found else []
+        self.fetched += [str(found[a]) for a in ("src", "href", "srcset") if a in found]
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements[tag] += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open[-1] != tag and self._open[-1] in self.OPTIONAL:
+            self._open.pop()
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_the_page_is_one_file_that_fetches_nothing(sweep: Path) -> None:
+    page = write_report(sweep)
+    found = Page(page.read_text())
+    assert page == sweep / "report" / "index.html"
+    assert [link for link in found.fetched if not link.startswith(("#", "data:"))] == []
+    assert {link[1:] for link in found.fetched if link.startswith("#")} <= set(found.ids)
+    assert len(found.ids) == len(set(found.ids))
+    assert "default-src 'none'" in page.read_text()
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttp", page.read_text())
+
+
+def test_words_from_data_are_never_markup(sweep: Path) -> None:
+    text = write_report(sweep).read_text()
+    found = Page(text)
+    assert found.elements["script"] == 1
+    assert HOSTILE not in text
+    assert any(HOSTILE in word for word in found.words)
+
+
+def test_hostile_names_are_never_markup(tmp_path: Path) -> None:
+    task = OneOf(f"task{HOSTILE}", (HOSTILE, '" onload="x', "'}];</style>"))
+    source = f"corpus{HOSTILE}"
+    cell = {"name": "cell", "combination": [source], "extraction": HOSTILE, "model": "]]>"}
+    write_plan(tmp_path, [cell], name=HOSTILE, question=HOSTILE, notes=[HOSTILE])
+    add_run(tmp_path, "cell-f0-s0", cell, 0, 0, outcome({source: task}), [task])
+    text = write_report(tmp_path).read_text()
+    found = Page(text)
+    assert found.elements["script"] == 1
+    assert found.elements["style"] == 1
+    assert HOSTILE not in text
+    assert found.elements["svg"] >= 1
+
+
+def test_the_page_says_what_is_done_failed_and_missing(sweep: Path) -> None:
+    state = read_sweep(sweep)
+    planned = len(json.loads((sweep / "plan.json").read_text())["runs"])
+    assert (len(state.records), len(state.failures), len(state.missing)) == (36, 4, 4)
+    text = " ".join(Page(write_report(sweep).read_text()).words)
+    text = re.sub(r"\s+", " ", text)
+    assert f"36 done 4 failed 0 diverged 4 missing of {planned} runs" in text
+    for run in [*state.missing, *(entry.run for entry in state.failures)]:
+        assert run in text
+    assert "speaker" in text
+    assert "Which task helps which?" in text
+
+
+def test_the_page_shows_the_numbers_of_the_summary(sweep: Path) -> None:
+    state = read_sweep(sweep)
+    text = write_report(sweep).read_text()
+    rows = [row for row in state.summed if row["metric"] == state.primary(row["task"])]
+    assert len(rows) > 30
+    for row in rows:
+        deviation = "" if row["deviation"] is None else f" ± {row['deviation']:.3f}"
+        assert f">{row['mean']:.3f}{deviation}<" in text
+    assert text.count('<svg class="w"') == sum(1 for row in rows if row["pairs"])
+    assert text.count('<svg class="chart"') == len(TASKS)
+    assert read_results(sweep).equals(state.results)
+
+
+def test_a_confusion_matrix_is_summed_over_the_runs_of_the_best_cell(sweep: Path) -> None:
+    state = read_sweep(sweep)
+    rows = [r for r in state.summed if (r["task"], r["metric"]) == ("stress", "uar")]
+    best = max(rows, key=lambda r: r["mean"])
+    found = [np.array(score["confusion"]) for record in state.records_of(best["cell"])
+             for score in read_record(sweep / "runs" / record.run).scores
+             if (score["task"], score["part"]) == ("stress", "test")]
+    text = write_report(sweep).read_text()
+    matrix = text[text.index('aria-label="Confusion matrix, ravdess.stress"'):].split("</table>")[0]
+    cells_ = [int(n) for n in re.findall(r"--p:\d+\">(\d+)<", matrix)]
+    np.testing.assert_array_equal(np.reshape(cells_, (2, 2)), np.sum(found, axis=0))
+
+
+def test_many_labels_become_a_picture(tmp_path: Path) -> None:
+    task = OneOf("word", tuple(f"w{i}" for i in range(35)))
+    cell = {"name": "c", "combination": ["speech.word"], "extraction": "e", "model": "m"}
+    write_plan(tmp_path, [cell])
+    add_run(tmp_path, "c-f0-s0", cell, 0, 0, outcome({"speech.word": task}), [task])
+    found = Page(write_report(tmp_path).read_text())
+    assert any(link.startswith("data:image/png;base64,") for link in found.fetched)
+    assert len(confusion_picture(np.eye(200, dtype=np.int64))) < 20_000
+
+
+def remove_plan(sweep: Path) -> None:
+    (sweep / "plan.json").unlink()
+
+
+def break_plan(sweep: Path) -> None:
+    (sweep / "plan.json").write_text('{"name": "x", "runs": [')
+
+
+def strange_plan(sweep: Path) -> None:
+    (sweep / "plan.json").write_text('{"runs": 7, "skipped": "x", "notes": {"a": 1}}')
+
+
+def break_records(sweep: Path) -> None:
+    for run in (sweep / "runs").iterdir():
+        (run / RECORD).write_bytes((run / RECORD).read_bytes()[:-9])
+
+
+def break_histories(sweep: Path) -> None:
+    for run in (sweep / "runs").iterdir():
+        (run / METRICS).write_bytes(b"PAR1")
+
+
+def break_ledger(sweep: Path) -> None:
+    for entry in (sweep / "ledger").iterdir():
+        entry.write_text("{}")
+
+
+def remove_everything(sweep: Path) -> None:
+    shutil.rmtree(sweep)
+    sweep.mkdir()
+
+
+@pytest.mark.parametrize("harm", [remove_plan, break_plan, strange_plan, break_records,
+                                  break_histories, break_ledger, remove_everything])
+def test_a_damaged_sweep_still_has_a_page(sweep: Path, tmp_path: Path,
+                                          harm: Callable[[Path], None]) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(sweep, copy)
+    harm(copy)
+    text = write_report(copy).read_text()
+    Page(text)
+    if harm is break_records:
+        assert "Could not be read (36)" in text
+        assert "No run has a record yet." in text
+    elif harm is break_histories:
+        assert "Learning curves" not in text
+    elif harm is remove_everything:
+        assert "No runs are planned here" in text
+    else:
+        assert ">36</b> done" in text
+        assert "Could not be read" in text
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    print_results(copy, console)
+    console.file.close()
+
+
+def rendered(rows: list[dict[str, object]], width: int = 80, **more: object) -> list[str]:
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(terminal_table(rows, width, **more))  # type: ignore[arg-type]
+    return capture.get().splitlines()
+
+
+def summed(combination: str, mean: float, **changes: object) -> dict[str, object]:
+    return {"cell": combination, "combination": combination, "extraction": "LogMel(bands=64)",
+            "model": "SharedDnn(width=512, depth=4)", "source": "a.x", "task": "x",
+            "metric": "uar", "label": "", "n": 15, "mean": mean, "deviation": 0.0123,
+            "gain": None, "gain_deviation": None, "pairs": 0} | changes
+
+
+def test_the_terminal_table_is_best_first_and_bounded() -> None:
+    rows = [summed("a.x", 0.5), summed("a.x", 0.99, metric="accuracy")]
+    rows += [summed(f"a.x + b{i}", 0.6 + i / 100, gain=0.1 + i / 100, gain_deviation=0.05, pairs=15)
+             for i in range(20)]
+    lines = rendered(rows, most=4)
+    assert lines[0].startswith("a.x (uar)")
+    assert [line.split()[0] for line in lines[2:6]] == ["b19", "b18", "b17", "alone"]
+    assert lines[2].split()[1:] == ["LogMel", "SharedDnn", "0.790", "±", "0.012", "15", "+0.290",
+                                    "±", "0.050"]
+    assert lines[6] == "  17 more in the report"
+    assert "0.990" not in "".join(lines)
+
+
+def test_the_terminal_table_fits_80_columns_with_long_names() -> None:
+    long = "DCASE2017SoundEvents_and_a_very_long_name" * 3
+    rows = [summed(f"a.x + {long}", 0.6, extraction=f"LogMel({long})", model=f"Cnn({long})",
+                   gain=-0.1, gain_deviation=0.2, pairs=2),
+            summed(long, 0.6, source=long, task=long)]
+    rows += [summed("a.x", 0.6, extraction=f"LogMel({long[:20]})", model=f"Cnn({long[:9]})")]
+    lines = rendered(rows)
+    assert max(map(len, lines)) <= 80
+    assert sum("0.600 ± 0.012" in line for line in lines) == 3  # numbers are never cut
+    assert sum("-0.100 ± 0.200" in line for line in lines) == 1
+
+
+def test_no_results_yet() -> None:
+    assert rendered([]) == ["No results yet."]
+
+
+def test_short_names_keep_what_differs() -> None:
+    assert short(["Mfcc(n=40, hop=(1, 2))", "LogMel(n=64, hop=1)", "LogMel(n=32, hop=1)", "plain"]
+                 ) == {"Mfcc(n=40, hop=(1, 2))": "Mfcc", "LogMel(n=64, hop=1)": "LogMel(n=64)",
+                       "LogMel(n=32, hop=1)": "LogMel(n=32)", "plain": "plain"}
+    nested = ["Cnn(widths=(1, 2), pool=Max(a=1, b=2))", "Cnn(widths=(1, 3), pool=Max(a=1, b=2))"]
+    assert list(short(nested).values()) == ["Cnn(widths=(1, 2))", "Cnn(widths=(1, 3))"]
+
+
+def test_titles_do_not_say_a_task_twice() -> None:
+    assert title("fsdd.digit", "digit") == "fsdd.digit"
+    assert title("fsdd.digit+speaker", "digit") == "fsdd.digit+speaker: digit"
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0.123, 0.124), (0.5, 0.5), (-3, 1200),
+                                           (1, 50), (0.9, 1.0)])
+def test_ticks_are_round_even_and_enclose(low: float, high: float) -> None:
+    ticks = nice_ticks(low, high)
+    assert ticks[0] <= low + 1e-9
+    assert ticks[-1] >= high - 1e-9
+    assert 2 <= len(ticks) <= 8
+    np.testing.assert_allclose(np.diff(ticks), ticks[1] - ticks[0])
+
+
+def test_the_parts_of_the_page_are_installed_with_the_package() -> None:
+    names = {path.name for path in files("raymtl.results").iterdir()}
+    assert {"report.html.jinja", "report.css", "report.js"} <= names
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium")
+def test_the_script_of_the_page_runs_in_a_browser(sweep: Path, tmp_path: Path) -> None:
+    page = write_report(sweep)
+    process = subprocess.run(
+        ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+         f"--user-data-dir={tmp_path}", "--virtual-time-budget=3000", "--dump-dom",
+         page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+    assert "CONSOLE" not in process.stderr
+    assert re.search(r">([1-9]\d*) of \1 rows<", process.stdout)
+    assert process.stdout.count('class="panel"') == len(TASKS)
+    assert len(re.findall(r'class="panel"[^>]* hidden=""', process.stdout)) == len(TASKS) - 1
+    assert '<option value="LogMel">LogMel</option>' in process.stdout
