@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -32,6 +34,8 @@ def run_sweep(study: Path, data: Path | None, store: str, only: str | None,
     print_results(plan.sweep, console)
     _close(plan, result, page, console)
     if result.interrupted:
+        again = shlex.join(["raymtl", *sys.argv[1:]])
+        console.print(f"Interrupted. This goes on: {again}", markup=False, soft_wrap=True)
         return INTERRUPTED
     return SOME_FAILED if result.failed or result.done < len(plan.runs) else OK
 
@@ -41,7 +45,7 @@ def _greet(plan: Plan, miniature: bool, console: Console) -> None:
     console.print(f"[bold]{plan.experiment.name}[/]: {len(plan.experiment.sources)} sources of "
                   f"{corpus}, {len(plan.cells)} cells, {len(plan.runs)} runs")
     for note in plan.notes:
-        console.print(f"  note: {note}", markup=False, soft_wrap=True)
+        console.print(f"  note: {note}", markup=False)
     if not plan.missing:
         console.print("Nothing to do: every run has a record.")
 

@@ -27,8 +27,6 @@ class Progress:
 
     def __init__(self, console: Console, plain: bool, doing: Callable[[], Sequence[str]]) -> None:
         self._console = console
-        self._live = Live(console=console, refresh_per_second=2, transient=True,
-                          get_renderable=self._draw) if console.is_terminal and not plain else None
         self._doing = doing
         self._lock = threading.Lock()
         self._told = 0.0
@@ -37,6 +35,8 @@ class Progress:
         self._runs = _Rate(0.0)
         self._failed = 0
         self._latest: deque[str] = deque(maxlen=_SHOWN)
+        self._live = Live(console=console, refresh_per_second=2, transient=True,
+                          get_renderable=self._draw) if console.is_terminal and not plain else None
 
     def __enter__(self) -> Progress:
         if self._live:
@@ -74,7 +74,7 @@ class Progress:
         with self._lock:
             self._runs.add(1)
             self._failed += status != "done"
-            self._latest.append(f"{status:8} {run}: {words}" if words else f"{status:8} {run}")
+            self._latest.append(f"{status}: {words} | {run}" if words else f"{status}: {run}")
         if status != "done":
             self.say(self._latest[-1])
         self._tell(self._runs_line)
