@@ -84,12 +84,14 @@ def _status(state: SweepState) -> Row:
 
 def _scores(state: SweepState, ranked: Iterable[tuple[tuple[str, str], list[Row]]],
             names: Names) -> Row:
-    """Rows of the table of scores: the best of each task where there are too many."""
+    """Rows of the table of scores: where there are too many, the best of each task and those of
+    the source alone."""
     ranked = list(ranked)
     share = max(1, MOST_ROWS // max(1, len(ranked)))
     others = {(r["cell"], r["source"], r["task"], r["metric"]): r["mean"] for r in state.summed}
-    rows = [_score(row, names, others) for _, found in ranked for row in found[:share]]
-    return {"rows": rows, "more": sum(max(0, len(found) - share) for _, found in ranked)}
+    rows = [_score(row, names, others) for _, found in ranked for place, row in enumerate(found)
+            if place < share or row["combination"] == row["source"]]
+    return {"rows": rows, "more": sum(len(found) for _, found in ranked) - len(rows)}
 
 
 def _score(row: Row, names: Names, others: Mapping[tuple[Any, ...], float]) -> Row:
