@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from raymtl.durable import open_sealed, seal, write_durably
 from raymtl.errors import StoreError
 from raymtl.loading.summaries import Doubles
-from raymtl.durable import open_sealed, seal, write_durably
 from raymtl.tasks import Floats
 
 Frames = npt.NDArray[np.int64]
