@@ -97,9 +97,17 @@ def undisturbed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     return records
 
 
+def _same(found: dict[str, dict[str, Any]], expected: dict[str, dict[str, Any]]) -> None:
+    """Equal records, bit for bit; says which part of which run differs."""
+    assert set(found) == set(expected)
+    for run, parts in expected.items():
+        for name, part in parts.items():
+            assert found[run][name] == part, f"{run}: {name}"
+
+
 def _check(sweep: Sweep, expected: dict[str, dict[str, Any]]) -> None:
     """The same records, each run once in the ledger, no epoch before a checkpoint done twice."""
-    assert sweep.records() == expected
+    _same(sweep.records(), expected)
     entries = Ledger(sweep.folder / "ledger").read()
     assert set(entries) == set(expected)
     assert all(entry.done for entry in entries.values())
@@ -165,7 +173,7 @@ def test_ctrl_c_once_saves_and_the_same_command_goes_on(
     assert len(sweep.epochs()) < RUNS or len(sweep.notes.read_text().splitlines()) < RUNS * 5
     code, output = sweep.run()
     assert code == 0, output
-    assert sweep.records() == undisturbed
+    _same(sweep.records(), undisturbed)
     for epochs in sweep.epochs().values():  # the checkpoint was saved: no epoch is done twice
         assert sorted(epoch for epoch, _, _ in epochs) == [1, 2, 3, 4, 5]
 
