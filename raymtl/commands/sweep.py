@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from raymtl.commands.setting import settle
-from raymtl.engine.sweep import SweepOptions, SweepResult, carry_out
+from raymtl.engine.sweep import SweepOptions, SweepResult, carry_out, preflight
 from raymtl.plan import Plan, make_plan
 from raymtl.plan.written import write_plan
 from raymtl.results.report import write_report
@@ -22,6 +22,7 @@ OK, SOME_FAILED, INTERRUPTED = 0, 1, 130
 def run_sweep(study: Path, data: Path | None, store: str, only: str | None,
               options: SweepOptions, console: Console) -> int:
     """Does what the study lacks and shows what came of it; returns the exit code."""
+    preflight(options)  # before any data is read
     setting = settle(study, data, store)
     plan = make_plan(setting.study, setting.experiment, setting.data, setting.store,
                      only=only, bad_files=options.bad_files)
