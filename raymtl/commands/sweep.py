@@ -13,7 +13,6 @@ from raymtl.engine.sweep import SweepOptions, SweepResult, carry_out, preflight
 from raymtl.plan import Plan, make_plan
 from raymtl.plan.written import write_plan
 from raymtl.results.report import write_report
-from raymtl.results.table import collect, save_results
 from raymtl.results.terminal import print_results
 
 OK, SOME_FAILED, INTERRUPTED = 0, 1, 130
@@ -30,7 +29,6 @@ def run_sweep(study: Path, data: Path | None, store: str, only: str | None,
     write_plan(plan, [s for p in plan.corpora.sources.values() for s in p.skipped])
     result = carry_out(plan, setting.store, options, console=console)
     write_plan(plan, result.skipped)
-    save_results(plan.sweep, collect(plan.sweep, [job.run for job in plan.runs]))
     page = write_report(plan.sweep)
     print_results(plan.sweep, console)
     _close(plan, result, page, console)

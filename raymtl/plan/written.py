@@ -39,7 +39,8 @@ def _plan(plan: Plan, skipped: Sequence[Skipped]) -> dict[str, Any]:
         "runs": [{"run": job.run, "digest": job.digest, "cell": job.cell.name, "fold": job.fold,
                   "seed": job.repeat} for job in plan.runs],
         "sources": {name: _source(plan, name) for name in plan.corpora.sources},
-        "skipped": [{"id": s.id, "path": s.path, "reason": s.reason} for s in skipped],
+        "skipped": [{"source": s.id.split("/")[0], "id": s.id, "path": s.path,
+                     "reason": s.reason} for s in skipped],
         "notes": list(plan.notes),
     }
 
