@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import combinations as subsets
-from typing import Literal
+from typing import Any, Literal
 
 from raymtl.errors import StudyError
 from raymtl.extraction.audio import Signal
@@ -51,8 +51,12 @@ class Combinations(Spec):
             if unknown:
                 raise StudyError(f"combination {named}: no source {unknown[0]!r}; "
                                  f"the study has {', '.join(names)}.")
+            if not named:
+                raise StudyError(f"combination {named}: no source in it; name at least one.")
             chosen.append(named)
-        return sorted({tuple(sorted(c)) for c in chosen}, key=lambda c: (len(c), c))
+        if not chosen:
+            raise StudyError("no combinations; give sizes, 'all' or lists of source names.")
+        return sorted({tuple(sorted(set(c))) for c in chosen}, key=lambda c: (len(c), c))
 
 
 def combinations(*which: int | Literal["all"] | Sequence[str]) -> Combinations:
@@ -119,11 +123,12 @@ class Experiment(Spec):
             if not right or (not values and part != "stages"):
                 raise StudyError(f"{self.name}: {part} is {values!r}; "
                                  f"expected a list of {kind.__name__} values.")
-        for part, kind in {"signal": Signal, "folds": Splitter, "training": Training,
-                           "combinations": Combinations, "validation": Validation}.items():
+        for part, kind in {"name": str, "seed": int, "signal": Signal, "folds": Splitter,
+                           "training": Training, "combinations": Combinations,
+                           "validation": Validation}.items():
             if not isinstance(getattr(self, part), kind):
                 raise StudyError(f"{self.name}: {part} is {getattr(self, part)!r}; "
-                                 f"expected a {kind.__name__}.")
+                                 f"expected {kind.__name__}.")
         for source in self.sources:
             _check_source(source)
 
@@ -136,6 +141,9 @@ class Experiment(Spec):
         if twice:
             raise StudyError(f"{self.name}: two sources are called {twice[0]!r}; "
                              "tell them apart with label=.")
+        seeds = _repeated(self.seeds)
+        if seeds:
+            raise StudyError(f"{self.name}: seed {seeds[0]} is given twice; its runs are equal.")
         cells = _repeated([cell.name for cell in self.cells()])
         if cells:
             raise StudyError(f"{self.name}: two cells are called {cells[0]!r}; two extractions or "
@@ -217,5 +225,5 @@ def cell_name(combination: Iterable[str], extraction: str, model: str) -> str:
     return f"{'__'.join(combination)}--{extraction}--{model}".replace("+", "_")
 
 
-def _repeated(names: Sequence[str]) -> list[str]:
-    return sorted({name for name in names if names.count(name) > 1})
+def _repeated(values: Sequence[Any]) -> list[Any]:
+    return sorted({value for value in values if values.count(value) > 1})

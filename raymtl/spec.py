@@ -10,10 +10,11 @@ import hashlib
 import inspect
 import json
 import math
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-_OWN_PACKAGES = ("raymtl", "readers")  # they raise `version`; other code is identified by its text
+# Ours raise `version`; other classes and their bases are identified by their text.
+_KNOWN_PACKAGES = ("raymtl", "readers", "builtins", "abc", "typing")
 
 
 @dataclass(frozen=True)
@@ -52,23 +53,23 @@ def canonical(value: object) -> Any:
 
 def _canonical_spec(spec: Spec) -> list[Any]:
     kind = type(spec)
-    if not is_dataclass(spec) or not kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    if "__dataclass_params__" not in vars(kind):  # inherited: fields of its own would be missed
         raise TypeError(f"{kind.__qualname__} must be decorated with @dataclass(frozen=True).")
     hash(spec)  # refuses mutable parts
     identity: list[Any] = [kind.__module__, kind.__qualname__, kind.version]
-    if kind.__module__.split(".")[0] not in _OWN_PACKAGES:
-        identity.append(_source_digest(kind))
+    texts = [_source(c) for c in kind.__mro__ if c.__module__.split(".")[0] not in _KNOWN_PACKAGES]
+    if texts:
+        identity.append(hashlib.sha256("".join(texts).encode()).hexdigest()[:16])
     values = {f.name: canonical(getattr(spec, f.name)) for f in fields(spec)}
     return [identity, values]
 
 
-def _source_digest(kind: type) -> str:
-    """Digest of a class written in a study or a user's module: editing it gives a new address."""
+def _source(kind: type) -> str:
+    """Text of a class written in a study or a user's module: editing it gives a new address."""
     try:
-        text = inspect.getsource(kind)
+        return inspect.getsource(kind)
     except (OSError, TypeError):
-        text = ""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return ""
 
 
 def digest(value: object) -> str:

@@ -64,7 +64,7 @@ def _import(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except RaymtlError as error:
         raise StudyError(f"{path}{_line(path, error)}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StudyError(f"{path}{_line(path, error)}: {type(error).__name__}: {error}") from error
     return module
 

@@ -9,6 +9,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: runs 
 
 import pytest
 
+from tests.corpora import write_corpora
+
 RECORDINGS = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -18,3 +20,11 @@ def recordings() -> Path:
     if not RECORDINGS.is_dir():
         pytest.skip("the shared recordings are not on this machine")
     return RECORDINGS
+
+
+@pytest.fixture(scope="session")
+def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with small FSDD, ESC-50 and RAVDESS; to be copied before it is changed."""
+    root = tmp_path_factory.mktemp("corpora")
+    write_corpora(root)
+    return root

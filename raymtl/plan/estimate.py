@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
@@ -69,9 +70,12 @@ def _training_cost(plan: Plan) -> tuple[float, int]:
     seconds, size = 0.0, 0
     shapes = _shapes(plan)
     for job in plan.missing:
-        key = (job.cell.model, shapes[job.sources[0].name, job.cell.extraction])
+        shape = shapes.get((job.sources[0].name, job.cell.extraction))
+        if shape is None:
+            continue  # no recording can be decoded; extraction itself will name them
+        key = (job.cell.model, shape)
         if key not in rates:
-            rates[key] = _step_cost(job, key[1])
+            rates[key] = _step_cost(job, shape)
         each, parameters = rates[key]
         seconds += each * _clips_of(job)
         size += 4 * parameters + 400 * sum(len(s.test) for s in job.sources) + 60_000
@@ -90,7 +94,7 @@ def _clips_of(job: RunJob) -> float:
 def _shapes(plan: Plan) -> dict[tuple[str, Extraction], InputShape]:
     shapes = {}
     for job in plan.features:
-        frames = [m.shape for m in _features_of(job, list(job.rows[:_TRIED_CLIPS]))]
+        frames = [m.shape for m in islice(_features_of(job, job.rows), _TRIED_CLIPS)]
         for name in job.sources:
             stages = plan.experiment.stages_of(plan.corpora.sources[name].source)
             if frames:
