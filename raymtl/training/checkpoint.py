@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from raymtl.durable import file_digest, open_sealed, seal, sync
 from raymtl.errors import Interrupted, StoreError
 from raymtl.faults import fault_point
-from raymtl.durable import file_digest, open_sealed, seal, sync
 
 __all__ = ["Interrupted", "State", "clear", "copy_state", "load_newest", "optimiser_tensors",
            "restore_optimiser", "save_state", "under"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from raymtl.loading.inputs import PartData
-from raymtl.tasks import Floats, Scores, Targets
+from raymtl.tasks import Floats, Scores, Targets, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,22 @@ class Point:
 
     loss: float | None
     metric: float | None
+
+
+Points = dict[tuple[str, str], Point]  # by (source, task)
+
+
+def history_rows(
+    epoch: int, rate: float, losses: Mapping[str, float], points: Points, tasks: Mapping[str, Task]
+) -> list[HistoryRow]:
+    """All rows of one epoch; what is undefined is left out."""
+    rows = [HistoryRow(epoch, "", "", "train", "rate", rate)]
+    rows += [HistoryRow(epoch, "", task, "train", "loss", loss) for task, loss in losses.items()]
+    for (source, task), at in points.items():
+        found = {"loss": at.loss, tasks[task].primary: at.metric}
+        rows += [HistoryRow(epoch, source, task, "validation", metric, value)
+                 for metric, value in found.items() if value is not None]
+    return rows
 
 
 @dataclass(frozen=True)

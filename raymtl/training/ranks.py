@@ -36,6 +36,12 @@ class Ranks:
             dist.all_reduce(values, group=self._group)
         return values
 
+    def totals(self, values: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Scalars summed over all processes."""
+        if self.alone:
+            return values
+        return list(self.total(torch.stack([value.float() for value in values])))
+
     def any(self, flag: bool) -> bool:
         """Whether any process says so."""
         if self.alone:

@@ -27,14 +27,21 @@ from raymtl.training.checkpoint import (
     save_state,
     under,
 )
-from raymtl.training.outcome import EpochReport, HistoryRow, Outcome, Point, Predictions, RunData
+from raymtl.training.outcome import (
+    EpochReport,
+    HistoryRow,
+    Outcome,
+    Points,
+    Predictions,
+    RunData,
+    history_rows,
+)
 from raymtl.training.ranks import Ranks
 from raymtl.training.scoring import autocast, measured, point, predictions, score
 from raymtl.training.selection import Best, is_over
 from raymtl.training.steps import Batch, Feeder, common_shape
+from raymtl.training.sums import LossSums
 from raymtl.training.training import Training
-
-Points = dict[tuple[str, str], Point]
 
 
 class Run:
@@ -55,7 +62,7 @@ class Run:
         self._feeder = Feeder(data.train, device)
         self._sizes = {name: len(part.inputs) for name, part in data.train.items()}
         self._weights = dict(training.weights)
-        self._sums = {name: torch.zeros(2, dtype=torch.float64, device=device) for name in tasks}
+        self._sums = LossSums(tasks, device)
         self._best_weights: dict[str, Tensor] = {}
         self._best = Best()
         self.epoch = self.position = self._steps = 0
@@ -85,7 +92,7 @@ class Run:
     def finish_epoch(self, report: Callable[[EpochReport], None]) -> None:
         """Validates, keeps the weights if they are the best so far, and reports."""
         self.epoch, self.position = self.epoch + 1, 0
-        losses = self._training_losses()
+        losses = self._sums.means(self.ranks, self.epoch)
         self.ranks.mean_buffers(self._network)
         points = self._agreed_points()
         seen = passes(self._plan, self._sizes)
@@ -93,7 +100,7 @@ class Run:
         self._best = self._best.after(self.epoch, points, self._training.select)
         if self._best.epoch == self.epoch:
             copy_state(self._network, self._best_weights)
-        self._history += self._rows(losses, points)
+        self._history += history_rows(self.epoch, self._rate(), losses, points, self._tasks)
         self._tick()
         report(EpochReport(self.epoch, self._training.epochs, losses, points, self._rate(),
                            seen, self._epoch_seconds, self._best.epoch))
@@ -148,29 +155,11 @@ class Run:
             for name in names:
                 sums[name] = self._tasks[name].loss_sum(
                     outputs[name].float(), *batch.targets[name])
-        counts = self.ranks.total(torch.stack([sums[name][1].float() for name in names]))
-        for name in names:
-            self._sums[name] += torch.stack([part.detach().double() for part in sums[name]])
+        counts = self.ranks.totals([sums[name][1] for name in names])
+        self._sums.add(sums)
         means = {name: sums[name][0] / count.clamp(min=1)
                  for name, count in zip(names, counts, strict=True)}
         return self._training.balance.combine(means, self._weights)
-
-    def _training_losses(self) -> dict[str, float]:
-        """Mean loss of every task over the epoch's steps, and a fresh start for the next.
-
-        Raises:
-            Diverged: when one is not finite.
-        """
-        losses = {}
-        for name, sums in self._sums.items():
-            total, count = self.ranks.total(sums).tolist()
-            if not math.isfinite(total):
-                raise Diverged(f"the training loss of task {name!r} is {total} in epoch "
-                               f"{self.epoch}.")
-            if count:
-                losses[name] = total / count
-            sums.zero_()
-        return losses
 
     def _agreed_points(self) -> Points:
         """Process 0 scores for all, so that all choose and stop alike.
@@ -199,16 +188,6 @@ class Run:
                            for task, scored in found.items()}
         return points
 
-    def _rows(self, losses: Mapping[str, float], points: Points) -> list[HistoryRow]:
-        rows = [HistoryRow(self.epoch, "", "", "train", "rate", self._rate())]
-        rows += [HistoryRow(self.epoch, "", task, "train", "loss", loss)
-                 for task, loss in losses.items()]
-        for (source, task), at in points.items():
-            found = {"loss": at.loss, self._tasks[task].primary: at.metric}
-            rows += [HistoryRow(self.epoch, source, task, "validation", metric, value)
-                     for metric, value in found.items() if value is not None]
-        return rows
-
     def _set_rate(self, epoch_steps: int) -> None:
         schedule = self._training.schedule
         if schedule is not None:
@@ -232,13 +211,16 @@ class Run:
 
         Raises:
             StoreError: when it cannot be written.
+            Diverged: when there is nothing left worth saving.
         """
         if self.ranks.rank:
             return
         self._tick()
+        sums = self._sums.settled()
+        if not all(math.isfinite(loss) for loss, _ in sums.values()):
+            raise Diverged(f"the training loss is not finite in epoch {self.epoch + 1}.")
         tensors = {f"network/{k}": v.cpu() for k, v in self._network.state_dict().items()}
         tensors |= {f"best/{k}": v.cpu() for k, v in self._best_weights.items()}
-        tensors |= {f"sums/{k}": v.cpu() for k, v in self._sums.items()}
         tensors |= optimiser_tensors(self._optimiser)
         tensors["rng/cpu"] = torch.get_rng_state()
         if self._device != "cpu":
@@ -247,6 +229,7 @@ class Run:
             "identity": self._identity, "epoch": self.epoch, "position": self.position,
             "steps": self._steps, "best": list(astuple(self._best)), "rate": self._rate(),
             "history": [list(astuple(row)) for row in self._history], "passes": self._passes,
+            "sums": {name: list(pair) for name, pair in sums.items()},
             "seconds": self._seconds, "epoch_seconds": self._epoch_seconds,
         }))
 
@@ -260,6 +243,7 @@ class Run:
         said = state.progress
         self.epoch, self.position = said["epoch"], said["position"]
         self._steps, self._passes = said["steps"], dict(said["passes"])
+        self._sums.restore(said["sums"])
         epoch, key, stale = said["best"]
         self._best = Best(epoch, (key[0], key[1]), stale)
         self._history = [HistoryRow(*row) for row in said["history"]]
@@ -274,8 +258,6 @@ class Run:
         self._best_weights = {
             name: value.to(self._device) for name, value in under("best/", tensors).items()
         }
-        for name, value in under("sums/", tensors).items():
-            self._sums[name].copy_(value)
         torch.set_rng_state(tensors["rng/cpu"])
         if "rng/device" in tensors and self._device != "cpu":
             torch.cuda.set_rng_state(tensors["rng/device"], self._device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,9 +74,11 @@ def predictions(scored: Scored, part: PartData, task: Task) -> Predictions:
     return Predictions(list(part.ids), scored.scores, part.targets[task.name])
 
 
-def autocast(device: str, precision: str) -> torch.autocast:
-    kind = torch.device(device).type
-    return torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16")
+def autocast(device: str, precision: str) -> AbstractContextManager[None]:
+    """Forward passes in bfloat16 where that is the precision."""
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(torch.device(device).type, torch.bfloat16)
 
 
 def _chunks(inputs: Inputs) -> list[Rows]:
