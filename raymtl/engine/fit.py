@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,12 @@ class Meter:
     """Measures one feature set; an actor, so that it is opened once for all rounds."""
 
     def __init__(self, root: Path, address: str, open_: Open = open_features) -> None:
-        self._features = open_(root, address)
+        self._open = partial(open_, root, address)
+
+    @cached_property
+    def _features(self) -> Any:
+        """Opened by the first measurement: an error there reaches the caller as it is."""
+        return self._open()
 
     def measure(self, wanted: Sequence[Measurement]) -> list[Any]:
         """A summary for each measurement; clips that extraction skipped are left out."""
