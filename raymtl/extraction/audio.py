@@ -94,11 +94,13 @@ class Decoded:
     """Waveforms in the order of the rows, (channels, samples) float32; None where skipped.
 
     rate: of all waveforms; 0 when there is none and the signal names none.
+    raised: whether a waveform was recorded at a lower rate than that.
     """
 
     waves: list[Floats | None]
     rate: int
     skipped: list[Skipped]
+    raised: list[bool]
 
 
 def decode(
@@ -127,7 +129,7 @@ def decode_many(rows: Sequence[ClipRow], signal: Signal) -> Decoded:
         waves, rate = natives, _only(rates, rows)
     if signal.segments is not None:
         waves = [None if w is None else _exactly(w, signal.segments, rate) for w in waves]
-    return Decoded(waves, rate, skipped)
+    return Decoded(waves, rate, skipped, [0 < native < rate for native in rates])
 
 
 def _read_all(

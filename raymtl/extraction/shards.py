@@ -110,7 +110,8 @@ def _extract_pack(
     waves = [wave for wave in decoded.waves if wave is not None]
     if not waves:
         return 0.0
-    results = extract_shared(extractions, waves, decoded.rate)
+    raised = [r for r, wave in zip(decoded.raised, decoded.waves, strict=True) if wave is not None]
+    results = extract_shared(extractions, waves, decoded.rate, raised)
     for writer, matrices in zip(writers, results, strict=True):
         writer.add(ids, matrices)
     return float(sum(wave.shape[1] for wave in waves)) / decoded.rate

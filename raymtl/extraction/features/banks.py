@@ -58,6 +58,13 @@ class Banded:
 
 
 @lru_cache(maxsize=16)
+def widths(filters: Filters, n_fft: int) -> Floats:
+    """(bands,): what passes of a spectrum of ones."""
+    total: Floats = weights(filters, n_fft).sum(axis=0).astype(np.float32)
+    return total
+
+
+@lru_cache(maxsize=16)
 def banded(filters: Filters, n_fft: int) -> Banded:
     return Banded(weights(filters, n_fft).astype(np.float32))
 

@@ -59,9 +59,17 @@ class Banked(Extraction, ABC):
 
 
 def extract_shared(
-    extractions: Sequence[Extraction], waves: Sequence[Floats], rate: int
+    extractions: Sequence[Extraction],
+    waves: Sequence[Floats],
+    rate: int,
+    raised: Sequence[bool] | None = None,
 ) -> list[list[Floats]]:
-    """What each extraction makes of the waves; equal transforms and banks are computed once."""
+    """What each extraction makes of the waves; equal transforms and banks are computed once.
+
+    Args:
+        raised: for each wave, whether its rate was raised (`Decoded.raised`). The band that is
+            then empty is not worth double precision: its levels are good to 0.02 dB.
+    """
     wanted: dict[Transform, list[Bank]] = {}
     for extraction in extractions:
         if isinstance(extraction, Banked):
@@ -69,7 +77,8 @@ def extract_shared(
             if extraction.bank(rate) not in banks:
                 banks.append(extraction.bank(rate))
     levels = {
-        transform: bank_levels(waves, transform, banks) for transform, banks in wanted.items()
+        transform: bank_levels(waves, transform, banks, raised)
+        for transform, banks in wanted.items()
     }
     results: list[list[Floats]] = []
     for extraction in extractions:
