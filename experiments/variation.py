@@ -15,7 +15,7 @@ from raymtl.loading.splits import KFold
 from raymtl.loading.stages import FixedLength, Standardise
 from raymtl.models.cnn import SharedCnn
 from raymtl.models.dnn import SharedDnn
-from raymtl.training.optimise import Adam
+from raymtl.training.optimise import Adam, OneCycle
 from raymtl.training.training import Training
 from readers.ambient_context import AmbientContexts
 from readers.asvspoof2015 import AsvSpoof2015
@@ -23,7 +23,7 @@ from readers.dcase2017_events import Dcase2017Events
 from readers.dcase2017_scenes import Dcase2017Scenes
 from readers.fsdkaggle2018 import FsdKaggle2018
 from readers.ravdess import Ravdess
-from readers.speech_commands import SpeechCommands
+from readers.speech_commands import DIGITS, WORDS, SpeechCommands
 
 seconds = Signal(rate=16_000, segments=Segments(1.0))
 experiment = Experiment(
@@ -45,9 +45,14 @@ experiment = Experiment(
     folds=KFold(4),
     training=Training(epochs=50, batches=Alternating(16), optimiser=Adam(1e-3), patience=10),
 )
+other_words = {word: 0 for word in WORDS["v0.02"] if word not in DIGITS}
 miniature = replace(
     experiment,
+    sources=[*experiment.sources[:-1], experiment.sources[-1].with_(limit=other_words)],
+    extractions=[LogMel(bands=24, window=0.032, hop=0.020),
+                 Mfcc(bands=24, window=0.032, hop=0.020, coefficients=20)],
     folds=KFold(2),
-    models=(SharedDnn(width=64, depth=2), SharedCnn(width=12, depth=3)),
-    training=Training(epochs=4, batches=Alternating(32), optimiser=Adam(4e-3)),
+    models=[SharedDnn(width=64, depth=2), SharedCnn(width=16, depth=3, kernel=3)],
+    training=Training(epochs=12, batches=Alternating(8), optimiser=Adam(1e-2),
+                      schedule=OneCycle(), select="loss"),
 )

@@ -110,7 +110,7 @@ class AsvSpoof2015(Reader):
 
     @staticmethod
     def miniature(root: Path, seed: int) -> None:
-        """Four speakers a part, four genuine clips each and every attack; see `_lists`."""
+        """Four speakers a part, eight genuine clips each and every attack; see `_lists`."""
         for name, lines in _lists().items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -234,11 +234,11 @@ def _lists() -> dict[str, list[str]]:
         speaker, sex = f"{letter}{k}", SEX.labels[k % 2]
         start = "E" if letter == "E" else f"{speaker}_"  # no speaker in names of the E part
         last = 10 if letter == "E" else 5
-        for n, attack in enumerate(["human"] * 4 + [f"S{a}" for a in range(1, last + 1)]):
-            file, key = f"{start}{1_000_000 + 1_000 * k + n}", "spoof" if n >= 4 else "human"
+        for n, attack in enumerate(["human"] * 8 + [f"S{a}" for a in range(1, last + 1)]):
+            file, key = f"{start}{1_000_000 + 1_000 * k + n}", "spoof" if n >= 8 else "human"
             lists[f"CM_protocol/{CM[part]}"].append(f"{speaker} {file} {attack} {key}")
             if letter != "T":
-                key = "spoof" if n >= 4 else "genuine"
+                key = "spoof" if n >= 8 else "genuine"
                 lists[joint.format(sex, part)].append(f"{speaker} {file} {key} {attack}")
         if letter != "T":
             impostor = f"E{'AM' if sex == 'male' else 'AF'}{k}" if letter == "E" else f"{start}A1"
