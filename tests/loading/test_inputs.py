@@ -60,6 +60,20 @@ def test_a_row_is_the_clip_its_id_names() -> None:
         assert batch["lengths"].tolist() == [expected.shape[1]]
 
 
+@pytest.mark.parametrize("budget", [0, 1 << 20])
+def test_a_window_is_that_slice_of_its_clip(budget: int) -> None:
+    inputs = Inputs(FEATURES, FEATURES.ids[4:9], FittedStages((Framing(3, 2, -9.0),)), budget)
+    rows = [(clip, start) for clip, i in enumerate(range(4, 9))
+            for start in range(0, max(int(FEATURES.frames[i]) - 3, 0) + 1, 2)]
+    assert inputs.clips.tolist() == [clip for clip, _ in rows]
+    assert len(rows) > 5
+    batch = inputs.batch(np.arange(len(rows)))["features"].numpy()
+    for row, (clip, start) in zip(batch, rows, strict=True):
+        expected = FEATURES.matrices[4 + clip][:, start : start + 3]
+        np.testing.assert_array_equal(row[:, : expected.shape[1]], expected)
+        assert (row[:, expected.shape[1] :] == -9.0).all()
+
+
 def test_shapes_say_whether_rows_have_one_length() -> None:
     assert Inputs(FEATURES, FEATURES.ids, STAGES["fixed"]).shape == InputShape(2, 5, 4)
     assert Inputs(FEATURES, FEATURES.ids, STAGES["own length"]).shape == InputShape(2, None, 4)

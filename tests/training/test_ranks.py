@@ -19,7 +19,7 @@ from raymtl.training.ranks import Ranks
 from raymtl.training.training import Training
 from tests.training.toys import run
 
-MODEL = SharedDnn(16, 2)
+MODEL, DROPOUT = SharedDnn(16, 2), SharedDnn(16, 2, dropout=0.5)
 CASES = {
     "mixed": Training(epochs=4, batches=Mixed(7), optimiser=Sgd(0.1, momentum=0.9), clip=1.0),
     # the last batch of a source has one clip: one process has nothing to do
@@ -35,12 +35,14 @@ def work(rank: int, folder: Path) -> None:
         outcome = run(MODEL, training, folder / name, group=group)
         save_file(outcome.weights, folder / f"{name}.{rank}.safetensors")
         (folder / f"{name}.{rank}.txt").write_text(repr(outcome.history))
+    straight = run(DROPOUT, CASES["mixed"], folder / "straight", group=group)
+    save_file(straight.weights, folder / f"straight.{rank}.safetensors")
     asked = iter([False, True])
     try:  # only one process is asked to stop; both do, and both go on
-        run(MODEL, CASES["mixed"], folder / "stop", group=group,
+        run(DROPOUT, CASES["mixed"], folder / "stop", group=group,
             stop=lambda: rank == 1 and next(asked))
     except Interrupted:
-        outcome = run(MODEL, CASES["mixed"], folder / "stop", group=group)
+        outcome = run(DROPOUT, CASES["mixed"], folder / "stop", group=group)
         save_file(outcome.weights, folder / f"stop.{rank}.safetensors")
     wild = replace(CASES["mixed"], optimiser=Sgd(1e30), clip=None)
     try:
@@ -70,7 +72,7 @@ def test_two_processes_train_what_one_does(case: str, trained: Path, tmp_path: P
 
 
 def test_a_stop_of_one_process_stops_both_and_resumes_exactly(trained: Path) -> None:
-    straight = load_file(trained / "mixed.0.safetensors")
+    straight = load_file(trained / "straight.0.safetensors")
     for rank in (0, 1):
         resumed = load_file(trained / f"stop.{rank}.safetensors")
         assert all(torch.equal(resumed[name], value) for name, value in straight.items())
