@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,7 +149,8 @@ def _save(cache: Path, facts: Mapping[_Key, FileFacts]) -> None:
         pq.write_table(table, aside)
         aside.replace(cache)
     except OSError:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
 
 
 def _columns(rows: Sequence[tuple[_Key, FileFacts]]) -> dict[str, pa.Array]:
