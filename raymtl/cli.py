@@ -118,12 +118,9 @@ def stats(study: Path, data: Path | None, store: str) -> None:
 @click.argument("sweep", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def report(sweep: Path) -> None:
     """Write the page and print the table of SWEEP (a folder below <store>/sweeps)."""
-    from raymtl.results.report import write_report
-    from raymtl.results.terminal import print_results
+    from raymtl.commands.report import show_report
 
-    page = write_report(sweep)
-    print_results(sweep, Console(highlight=False))
-    click.echo(f"report: {page}")
+    show_report(sweep, Console(highlight=False))
 
 
 @main.command()

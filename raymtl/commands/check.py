@@ -16,7 +16,7 @@ from raymtl.extraction.audio import ClipRow, decode
 from raymtl.extraction.store import FeatureStore, chunks, extract_chunk, feature_address
 from raymtl.loading.fits import FitMember, FitRequest, fit_all, measure_with
 from raymtl.loading.inputs import Inputs, PartData
-from raymtl.plan import Corpora, Prepared, prepare
+from raymtl.plan import Corpora, Prepared, chosen, prepare
 from raymtl.spec import describe
 
 _CLIPS = 2
@@ -37,21 +37,19 @@ def check_study(study: Path, data: Path | None, store: str, only: str | None,
         except RaymtlError as error:
             faults += 1
             console.print(f"  [red]error[/] {error}")
-    for prepared in corpora.sources.values():
-        for skipped in prepared.skipped:
-            faults += 1
-            console.print(f"cannot be used: {skipped.path}: {skipped.reason}", markup=False,
-                          soft_wrap=True)
-    console.print("Every step works." if not faults else f"{faults} faults.")
-    return 1 if faults else 0
+    for skipped in corpora.skipped:
+        faults += 1
+        console.print(f"cannot be used: {skipped.path}: {skipped.reason}", markup=False,
+                      soft_wrap=True)
+    console.print(f"Faults: {faults}." if faults else "Every step works.")
+    return 2 if faults else 0
 
 
 def _cells(experiment: Experiment, only: str | None) -> list[Cell]:
     """One cell an extraction and model, holding the largest combination."""
     largest: dict[tuple[object, object], Cell] = {}
-    for cell in experiment.cells():
-        if only is None or only in cell.name:
-            largest[cell.extraction, cell.model] = cell  # combinations come smallest first
+    for cell in chosen(experiment.cells(), only):
+        largest[cell.extraction, cell.model] = cell  # combinations come smallest first
     return list(largest.values())
 
 
@@ -127,7 +125,8 @@ class _Check:
                 targets = part.targets[head].take(part.inputs.clips[rows])
                 loss = tasks[head].loss(outputs[head], torch.from_numpy(targets.values),
                                         torch.from_numpy(targets.valid))
-                self._say("head", f"{name}/{head}", [*outputs[head].shape, f"loss {loss.item():.3f}"])
+                self._say("head", f"{name}/{head}",
+                          [*outputs[head].shape, f"loss {loss.item():.3f}"])
                 total = total + loss
         torch.autograd.backward(total)
         optimiser.step()

@@ -26,6 +26,8 @@ def show_plan(study: Path, data: Path | None, store: str, only: str | None, bad_
     console.print(_cells(plan))
     for note in plan.notes:
         console.print(f"note: {note}", markup=False)
+    for skipped in plan.corpora.skipped:
+        console.print(f"skipped: {skipped.path}: {skipped.reason}", markup=False, soft_wrap=True)
     console.print(_summary(plan, estimate(plan)), highlight=False)
 
 

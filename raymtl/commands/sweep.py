@@ -26,7 +26,7 @@ def run_sweep(study: Path, data: Path | None, store: str, only: str | None,
     plan = make_plan(setting.study, setting.experiment, setting.data, setting.store,
                      only=only, bad_files=options.bad_files)
     _greet(plan, setting.miniature, console)
-    write_plan(plan, [s for p in plan.corpora.sources.values() for s in p.skipped])
+    write_plan(plan, plan.corpora.skipped)
     result = carry_out(plan, setting.store, options, console=console)
     write_plan(plan, result.skipped)
     page = write_report(plan.sweep)

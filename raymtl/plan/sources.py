@@ -45,6 +45,12 @@ class Corpora:
     sources: dict[str, Prepared]
     facts: dict[Path, FileFacts]
 
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Clips left out of any source, each once."""
+        found = (entry for prepared in self.sources.values() for entry in prepared.skipped)
+        return tuple(dict.fromkeys(found))
+
     def content(self, source: str) -> dict[str, str]:
         """Clip id to what is heard in it: equal for byte-identical recordings."""
         table = self.sources[source].table

@@ -14,8 +14,8 @@ from raymtl.experiment import Cell, Experiment
 from raymtl.extraction.audio import ClipRow, Signal
 from raymtl.extraction.features import Extraction
 from raymtl.extraction.store import Chunk, FeatureStore, chunks, feature_address
-from raymtl.loading.fitted import load_fit
 from raymtl.loading.fits import FitMember, FitRequest
+from raymtl.loading.fitted import load_fit
 from raymtl.loading.splits import Split, SplitInput, split_sources
 from raymtl.plan.sources import Corpora, Prepared, prepare
 from raymtl.reading.clips import ClipTable
@@ -98,7 +98,7 @@ def make_plan(study: Study, experiment: Experiment, data: Path, store: Path, *,
     """
     corpora = prepare(experiment, data, store / "inspected.parquet", bad_files)
     splits = _split(experiment, corpora)
-    cells = _chosen(experiment.cells(), only)
+    cells = chosen(experiment.cells(), only)
     features = _features(experiment, corpora, cells, store)
     addresses = {(name, job.extraction): job.address for job in features for name in job.sources}
     jobs, fits = _Jobs(experiment, corpora.sources, splits, addresses).all(cells)
@@ -118,14 +118,19 @@ def _is_fitted(folder: Path, address: str) -> bool:
     return True
 
 
-def _chosen(cells: Sequence[Cell], only: str | None) -> list[Cell]:
+def chosen(cells: Sequence[Cell], only: str | None) -> list[Cell]:
+    """The cells that a shell pattern asks for, by whole name or by a part of it.
+
+    Raises:
+        StudyError: when there are none.
+    """
     if only is None:
         return list(cells)
-    chosen = [cell for cell in cells if fnmatch(cell.name, only) or fnmatch(cell.name, f"*{only}*")]
-    if not chosen:
+    found = [cell for cell in cells if fnmatch(cell.name, only) or fnmatch(cell.name, f"*{only}*")]
+    if not found:
         names = "\n  ".join(cell.name for cell in cells[:10])
         raise StudyError(f"--only {only!r} matches no cell. The first cells are:\n  {names}")
-    return chosen
+    return found
 
 
 def _split(experiment: Experiment, corpora: Corpora) -> list[Split]:

@@ -1,0 +1,27 @@
+"""`raymtl report`: table and page of a sweep, finished or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from raymtl.errors import PreflightError
+from raymtl.results.report import write_report
+from raymtl.results.terminal import print_results
+
+_PARTS = ("plan.json", "ledger", "runs")  # any of them is enough, for a sweep may be damaged
+
+
+def show_report(sweep: Path, console: Console) -> None:
+    """Writes the page, prints the table and where the page is.
+
+    Raises:
+        PreflightError: for a folder that is no sweep.
+    """
+    if not any((sweep / part).exists() for part in _PARTS):
+        raise PreflightError(f"{sweep}: not a sweep; it has no {', '.join(_PARTS)}. "
+                             "Give a folder below <store>/sweeps.")
+    page = write_report(sweep)
+    print_results(sweep, console)
+    console.print(f"report: {page}", markup=False, soft_wrap=True)
