@@ -96,15 +96,17 @@ def bank_levels(
     buffer, spans, rows = _packed(waves, transform)
     frames = torch.from_numpy(buffer).as_strided((rows, transform.window), (transform.hop, 1))
     levels = {bank: np.empty((rows, bank.filters.bands), np.float32) for bank in banks}
-    doubtful = np.zeros(rows, np.bool_)
+    wanted, doubtful = _wanted(waves, spans, raised, rows), np.zeros(rows, np.bool_)
     for at, power in _powers(frames, transform, torch.float32):
         part = slice(at, at + ROWS)
         for bank, out in levels.items():
             banded(bank.filters, transform.n_fft)(power, out[part])
-            doubtful[part] |= _doubtful(power, out[part], bank, transform)
+            if wanted[part].any():
+                doubtful[part] |= _doubtful(power, out[part], bank, transform)
             _logarithm(out[part], bank)
-    doubtful &= _wanted(waves, spans, raised, rows)
-    _refine(frames[torch.from_numpy(np.flatnonzero(doubtful))], doubtful, transform, levels)
+    doubtful &= wanted
+    if doubtful.any():
+        _refine(frames[torch.from_numpy(doubtful)], doubtful, transform, levels)
     return spans, levels
 
 
@@ -136,10 +138,9 @@ def _doubtful(power: Floats, passed: Floats, bank: Bank, transform: Transform) -
     """
     height = (2 * _NOISE / bank.tolerance) ** 2 / transform.bins
     least = np.float32(height) * widths(bank.filters, transform.n_fft)
-    weak = passed < np.add.reduce(power, axis=1, keepdims=True) * least
+    weak = passed < (power @ np.ones(transform.bins, np.float32))[:, None] * least
     weak &= passed > np.float32(bank.amin)
-    found: Bools = weak.any(axis=1)
-    return found
+    return np.asarray(weak.any(axis=1)) if weak.any() else np.zeros(len(power), np.bool_)
 
 
 def _wanted(
