@@ -60,8 +60,16 @@ def _canonical_spec(spec: Spec) -> list[Any]:
     texts = [_source(c) for c in kind.__mro__ if c.__module__.split(".")[0] not in _KNOWN_PACKAGES]
     if texts:
         identity.append(hashlib.sha256("".join(texts).encode()).hexdigest()[:16])
-    values = {f.name: canonical(getattr(spec, f.name)) for f in fields(spec)}
+    values = {f.name: canonical(_as_declared(f.type, getattr(spec, f.name))) for f in fields(spec)}
     return [identity, values]
+
+
+def _as_declared(declared: object, value: object) -> object:
+    """An int given for a float is that float: 0 and 0.0 compare equal, so must their digests."""
+    numbers = str(getattr(declared, "__name__", declared)).replace(" ", "").split("|")
+    if "float" in numbers and "int" not in numbers and isinstance(value, int):
+        return float(value)
+    return value
 
 
 def _source(kind: type) -> str:

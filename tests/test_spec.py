@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from raymtl.extraction.audio import Segments, Signal
 from raymtl.extraction.features import LogMel
 from raymtl.loading.splits import KFold
-from raymtl.loading.stages import FixedLength, Standardise
+from raymtl.loading.stages import FixedLength, MinMax, Standardise
 from raymtl.models.cnn import SharedCnn
 from raymtl.spec import Spec, canonical, describe, digest
 from raymtl.tasks import OneOf
@@ -225,3 +225,10 @@ def test_the_text_of_a_users_class_is_its_identity(
 def test_describe_shows_what_differs_from_the_defaults() -> None:
     assert describe(LogMel()) == "LogMel()"
     assert describe(LogMel(bands=40)) == "LogMel(bands=40)"
+
+
+def test_an_int_for_a_float_is_the_same_spec() -> None:
+    """They compare equal, so caches keyed by equality must not tell them apart by digest."""
+    assert MinMax(low=0) == MinMax(low=0.0)
+    assert digest(MinMax(low=0)) == digest(MinMax(low=0.0))
+    assert digest(MinMax(low=0)) != digest(MinMax(low=-1))

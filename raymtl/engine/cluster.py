@@ -180,13 +180,15 @@ def check_shared(store: Path) -> None:
 
 
 def _sees(probe: str, secret: str, node: str) -> bool:
-    """Whether this machine reads what the driver wrote; leaves a file for the driver to find."""
+    """Whether this machine reads what the driver wrote; if so, leaves a file for it to find."""
+    path = Path(probe)
     try:
-        path = Path(probe)
+        if path.read_text() != secret:
+            return False
         path.with_name(f"{path.name}-{node}").write_text(node)
-        return path.read_text() == secret
     except OSError:
         return False
+    return True
 
 
 def describe_cluster() -> str:
