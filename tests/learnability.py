@@ -21,7 +21,7 @@ from raymtl.reading.clips import ClipTable
 
 @cache
 def summary(path: Path, start: float | None = None, end: float | None = None) -> npt.NDArray:
-    """Mean, deviation and three time slices of 20 MFCCs of a clip, mono, (100,)."""
+    """20 MFCCs of a clip, mono, as `described` sums them up, (100,)."""
     rate = soundfile.info(path).samplerate
     stop = None if end is None else round(end * rate)
     wave, rate = soundfile.read(path, start=round((start or 0) * rate), stop=stop,
@@ -29,6 +29,11 @@ def summary(path: Path, start: float | None = None, end: float | None = None) ->
     wave = librosa.resample(wave.mean(axis=1), orig_sr=rate, target_sr=8_000,
                             res_type="polyphase")  # fmt: skip
     mfcc = librosa.feature.mfcc(y=wave, sr=8_000, n_mfcc=20, n_fft=256, hop_length=128, n_mels=40)
+    return described(mfcc)
+
+
+def described(mfcc: npt.NDArray) -> npt.NDArray:
+    """Mean, deviation and three time slices of (coefficients, frames), one after the other."""
     slices = [part.mean(axis=1) for part in np.array_split(mfcc, 3, axis=1)]
     return np.concatenate([mfcc.mean(axis=1), mfcc.std(axis=1), *slices])
 
