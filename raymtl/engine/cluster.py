@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import secrets
@@ -189,8 +188,3 @@ def _sees(probe: str, secret: str, node: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def describe_cluster() -> str:
-    """Machines, CPUs and GPUs, as JSON, for the record of a sweep's environment."""
-    return json.dumps([[n.cpus, n.gpus] for n in nodes()])
