@@ -79,6 +79,17 @@ def extract_all(jobs: Sequence[FeatureJob], root: Path, told: Told,
             _commit_whole(store, [job for job in left if job.address in piece.addresses], rows)
 
 
+def set_aside_damaged(jobs: Sequence[FeatureJob], root: Path, says: Callable[[str], None]) -> None:
+    """Withdraws feature sets with a shard whose bytes are not those written: they are due again."""
+    store = FeatureStore(root)
+    for job in jobs:
+        damaged = store.damaged(job.address) if store.complete(job.address) else []
+        if damaged:
+            says(f"feature set {job.address[:12]}: {', '.join(damaged)} changed after writing; "
+                 "set aside and extracted anew.")
+            store.quarantine(job.address, "its digest does not verify")
+
+
 def _lease(store: FeatureStore, address: str, leases: ExitStack, told: Told) -> None:
     """Waits for a sweep that extracts the same; says so when that takes time."""
     with store.lease(address, wait=0) as held:

@@ -16,7 +16,13 @@ from rich.console import Console
 
 from raymtl.engine.attempts import Attempt, none_left
 from raymtl.engine.cluster import check_shared, connected, preflight
-from raymtl.engine.extract import Told, extract_all, refuse_bad, skipped_clips
+from raymtl.engine.extract import (
+    Told,
+    extract_all,
+    refuse_bad,
+    set_aside_damaged,
+    skipped_clips,
+)
 from raymtl.engine.fit import fit_and_save
 from raymtl.engine.interrupt import Interrupt
 from raymtl.engine.lanes import LOCK, Cargo, run_lanes
@@ -123,7 +129,9 @@ class _Sweep:
         progress = self._progress
         told = Told(progress.extraction, progress.extracted, progress.say,
                     lambda: self._interrupt.asked)
-        extract_all(self._plan.needed_features(), root, told)
+        used = self._plan.used_features()
+        set_aside_damaged(used, root, progress.say)
+        extract_all(used, root, told)
         if self._options.bad_files == "fail":
             refuse_bad(skipped_clips(self._plan.features, root))
         self._stop_if_asked()

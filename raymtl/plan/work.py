@@ -73,10 +73,14 @@ class Plan:
     def is_done(self, run: str) -> bool:
         return run in self.entries and self.entries[run].status == "done"
 
+    def used_features(self) -> list[FeatureJob]:
+        """Feature sets that a missing run needs."""
+        used = {source.features for job in self.missing for source in job.sources}
+        return [job for job in self.features if job.address in used]
+
     def needed_features(self) -> list[FeatureJob]:
         """Feature sets that a missing run needs and the store lacks."""
-        needed = {source.features for job in self.missing for source in job.sources}
-        return [job for job in self.features if not job.cached and job.address in needed]
+        return [job for job in self.used_features() if not job.cached]
 
     def needed_fits(self) -> list[FitRequest]:
         """Fits that a missing run needs and the store lacks."""
