@@ -18,7 +18,7 @@ from raymtl.errors import AudioError
 Floats = npt.NDArray[np.float32]
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-_ROWS = 8192  # frames downmixed at a time
+_ROWS = 16_384  # frames downmixed at a time
 _STREAMED = 0x7FFF0000  # sizes from here on are written by programs that do not know the length
 
 
@@ -81,8 +81,8 @@ def _layout(form: tuple[int, int, int, bool], data: int, length: int, size: int)
     return Layout(rate, channels, bits, floating, data, length // (channels * bits // 8))
 
 
-def to_float(data: memoryview, layout: Layout, mono: bool, kept: int) -> Floats:
-    """Interleaved samples to (kept, frames) float32 at full scale 1; `mono`: (1, frames)."""
+def decode(data: memoryview, layout: Layout, mono: bool, out: Floats) -> None:
+    """Interleaved samples into `out`, (channels wanted, frames), at full scale 1."""
     scale = np.float32(1.0 if layout.floating else 2.0 ** (1 - min(layout.bits, 32)))
     if layout.bits == 24:
         samples = _from_24(data)
@@ -90,20 +90,25 @@ def to_float(data: memoryview, layout: Layout, mono: bool, kept: int) -> Floats:
     else:
         kind = {16: "<i2", 32: "<f4" if layout.floating else "<i4"}[layout.bits]
         samples = np.frombuffer(data, kind)
-    return downmix(samples.reshape(-1, layout.channels), scale, mono, kept)
+    downmix(samples.reshape(-1, layout.channels), scale, mono, out)
 
 
 def downmix(
-    frames: npt.NDArray[np.generic], scale: np.float32, mono: bool, kept: int
-) -> Floats:
-    """(frames, channels) of any type to (1 or kept, frames) float32, times `scale`.
+    frames: npt.NDArray[np.generic], scale: np.float32, mono: bool, out: Floats
+) -> None:
+    """(frames, channels) of any type, times `scale`, into `out` (channels wanted, frames).
 
-    The first `kept` channels, or the mean of all; one channel asked for as two is given twice.
+    The first channels, or the mean of all (mono); one channel asked for as two is given twice.
     """
-    if mono:
-        return _mono(frames, scale)
-    wave = _split(frames[:, :kept], scale)
-    return wave if len(wave) == kept else np.repeat(wave, kept, axis=0)
+    channels = frames.shape[1]
+    if mono and channels > 1:
+        share = np.full(channels, scale / channels, np.float32)
+        for at in range(0, len(frames), _ROWS):  # a product in blocks that stay in the cache
+            block = frames[at : at + _ROWS].astype(np.float32, copy=False)
+            np.matmul(block, share, out=out[0, at : at + len(block)])
+        return
+    for channel, row in enumerate(out):
+        np.multiply(frames[:, min(channel, channels - 1)], scale, out=row, casting="same_kind")
 
 
 def _from_24(data: memoryview) -> npt.NDArray[np.int32]:
@@ -111,22 +116,3 @@ def _from_24(data: memoryview) -> npt.NDArray[np.int32]:
     wide = np.zeros((len(data) // 3, 4), np.uint8)
     wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
     return wide.view("<i4")[:, 0]
-
-
-def _mono(frames: npt.NDArray[np.generic], scale: np.float32) -> Floats:
-    """Mean over channels as a product in blocks that stay in the cache."""
-    count, channels = frames.shape
-    if channels == 1:
-        wave = frames[:, 0].astype(np.float32)
-        return np.multiply(wave, scale, out=wave)[None] if scale != 1 else wave[None]
-    share = np.full(channels, scale / channels, np.float32)
-    out = np.empty(count, np.float32)
-    for at in range(0, count, _ROWS):
-        block = frames[at : at + _ROWS]
-        np.matmul(block.astype(np.float32, copy=False), share, out=out[at : at + len(block)])
-    return out[None]
-
-
-def _split(frames: npt.NDArray[np.generic], scale: np.float32) -> Floats:
-    wave: Floats = np.multiply(frames.T, scale, dtype=np.float32, order="C")
-    return wave

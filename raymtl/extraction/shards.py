@@ -30,7 +30,7 @@ from raymtl.faults import fault_point
 Floats = npt.NDArray[np.float32]
 
 _BATCH = 2**24  # values in a record batch: 64 MiB
-_PACK = 60.0  # seconds of audio decoded and extracted at a time
+_PACK = 120.0  # seconds of audio decoded and extracted at a time
 
 
 @dataclass(frozen=True)

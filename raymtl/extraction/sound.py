@@ -27,7 +27,8 @@ CHANNELS = (1, 64)
 HOURS = 48  # longest plausible recording; a header that claims more lies
 PEAK = 1e6  # a float file beyond ±1e6 is not audio at full scale 1
 _BLOCK = 2**18  # frames that libsndfile decodes at a time
-_WHOLE = 2**22  # bytes: files up to here are read in one call
+_WHOLE = 2**17  # bytes: files up to here are read in one call
+_PIECE = 2**18  # bytes of larger ones that are read at a time
 _DR_FLAC = find_spec("miniaudio") is not None
 
 
@@ -72,7 +73,7 @@ def _open(path: str, whole: bool) -> Recording:
         size = os.fstat(fd).st_size
         if not size:
             raise AudioError("the file is empty (0 bytes)")
-        head = os.read(fd, size if whole and size <= _WHOLE else min(size, 2**16))
+        head = os.read(fd, size if whole and size <= _WHOLE else min(size, 2**13))
         layout = riff.parse(head, size)
         if layout is not None:
             return _Riff(fd, head, layout)
@@ -92,15 +93,24 @@ class _Riff(Recording):
     def read(self, first: int, last: int, mono: bool, kept: int) -> Floats:
         layout = self._layout
         width = layout.channels * layout.bits // 8
-        begin, count = layout.data + first * width, (last - first) * width
-        if begin + count <= len(self._head):
-            data = memoryview(self._head)[begin : begin + count]
+        begin, end = layout.data + first * width, layout.data + last * width
+        wave = np.empty((1 if mono else kept, last - first), np.float32)
+        if end <= len(self._head):
+            riff.decode(memoryview(self._head)[begin:end], layout, mono, wave)
         else:
-            data = memoryview(os.pread(self._fd, count, begin))
-        if len(data) != count:
-            raise AudioError("the file became shorter while it was read")
-        wave = riff.to_float(data, layout, mono, kept)
+            self._blocks(begin, width, mono, wave)
         return finite(wave) if layout.floating else wave
+
+    def _blocks(self, begin: int, width: int, mono: bool, wave: Floats) -> None:
+        """Reads and converts as much at a time as stays in the cache."""
+        step = max(_PIECE // width, 1)
+        scratch = memoryview(bytearray(step * width))
+        for at in range(0, wave.shape[1], step):
+            part = wave[:, at : at + step]
+            data = scratch[: part.shape[1] * width]
+            if os.preadv(self._fd, [data], begin + at * width) != len(data):
+                raise AudioError("the file became shorter while it was read")
+            riff.decode(data, self._layout, mono, part)
 
     def close(self) -> None:
         os.close(self._fd)
@@ -143,7 +153,7 @@ class _Coded(Recording):
             block = self._file.read(count, dtype="float32", always_2d=True)
             if not len(block):
                 break
-            parts.append(riff.downmix(block, np.float32(1), mono, kept))
+            parts.append(_mixed(block, np.float32(1), mono, kept))
             got += len(block)
         if not parts or wanted - got > self._slack(wanted):
             raise AudioError(f"truncated: {got} of {wanted} frames could be read")
@@ -165,7 +175,15 @@ class _Coded(Recording):
             raise AudioError(f"truncated: {found.num_frames} of {self.frames} frames could be read")
         samples = np.asarray(found.samples).reshape(-1, self.channels)
         scale = np.float32(2.0**-15 if narrow else 2.0**-31)
-        return riff.downmix(samples, scale, mono, kept)
+        return _mixed(samples, scale, mono, kept)
+
+
+def _mixed(
+    frames: npt.NDArray[np.generic], scale: np.float32, mono: bool, kept: int
+) -> Floats:
+    wave = np.empty((1 if mono else kept, len(frames)), np.float32)
+    riff.downmix(frames, scale, mono, wave)
+    return wave
 
 
 def check(rate: int, channels: int, frames: int) -> None:

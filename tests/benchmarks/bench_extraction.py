@@ -2,8 +2,9 @@
 
 Run: python -m tests.benchmarks.bench_extraction [rounds]
 
-Both sides use one thread and alternate; each figure is the median over rounds. Inspection (header
-and content digest, needed once for a corpus) is shown apart.
+Both sides use one thread, alternate, and run with the allocator thresholds that workers set; each
+figure is the median over rounds. Inspection (header and content digest, needed once for a corpus)
+is shown apart. FLAC is decoded by dr_flac where the optional package miniaudio is installed.
 """
 
 # ruff: noqa: E402  numerical libraries read the number of threads when they are imported
@@ -32,6 +33,7 @@ from raymtl.extraction.audio import ClipRow, Signal
 from raymtl.extraction.features import LogMel, Mfcc
 from raymtl.extraction.inspection import FileFacts, inspect
 from raymtl.extraction.store import FeatureStore, chunks, extract_chunk, feature_address
+from raymtl.training.memory import settle_allocator
 
 # name: files, seconds, rate, channels, suffix, librosa's share of the files, least ratio
 CASES = {
@@ -110,6 +112,7 @@ def measure(name: str, rounds: int, folder: Path) -> None:
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     torch.set_num_threads(1)
+    settle_allocator()
     print(f"{'':28} {'librosa':>9} {'raymtl':>9} {'inspect':>9} {'audio s':>9} {'ratio':>7} "
           f"{'target':>7}\n{'CPU ms a file':28} {'':9} {'':9} {'':9} {'/ CPU s':>9}")
     for number, name in enumerate(CASES):
