@@ -24,6 +24,7 @@ experiment = Experiment(
     models=[SharedCnn(width=(16, 24, 32, 48), depth=4, kernel=3)],
     folds=KFold(6),
     validation=Validation(0),  # five speakers are few: all of them train, and the last epoch counts
-    training=Training(epochs=15, batches=Mixed(32), optimiser=Adam(4e-3), schedule=OneCycle(),
-                      select="last"),
+    training=Training(
+        epochs=15, batches=Mixed(32), optimiser=Adam(4e-3), schedule=OneCycle(), select="last"
+    ),
 )

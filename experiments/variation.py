@@ -49,10 +49,13 @@ other_words = {word: 0 for word in WORDS["v0.02"] if word not in DIGITS}
 miniature = replace(
     experiment,
     sources=[*experiment.sources[:-1], experiment.sources[-1].with_(limit=other_words)],
-    extractions=[LogMel(bands=24, window=0.032, hop=0.020),
-                 Mfcc(bands=24, window=0.032, hop=0.020, coefficients=20)],
+    extractions=[
+        LogMel(bands=24, window=0.032, hop=0.020),
+        Mfcc(bands=24, window=0.032, hop=0.020, coefficients=20),
+    ],
     folds=KFold(2),
     models=[SharedDnn(width=64, depth=2), SharedCnn(width=16, depth=3, kernel=3)],
-    training=Training(epochs=12, batches=Alternating(8), optimiser=Adam(1e-2),
-                      schedule=OneCycle(), select="loss"),
+    training=Training(
+        epochs=12, batches=Alternating(8), optimiser=Adam(1e-2), schedule=OneCycle(), select="loss"
+    ),
 )

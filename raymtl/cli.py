@@ -37,21 +37,36 @@ def main() -> None:
 
 
 def _data_and_store(command: Any) -> Any:
-    data = click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path),
-                        help="Folder that holds the corpora. Without it, miniatures are used.")
-    store = click.option("--store", default="raymtl-store", show_default=True,
-                         envvar="RAYMTL_STORE", help="Where features, fits and results are kept.")
+    data = click.option(
+        "--data",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder that holds the corpora. Without it, miniatures are used.",
+    )
+    store = click.option(
+        "--store",
+        default="raymtl-store",
+        show_default=True,
+        envvar="RAYMTL_STORE",
+        help="Where features, fits and results are kept.",
+    )
     return data(store(command))
 
 
 def _bad_files(command: Any) -> Any:
-    return click.option("--bad-files", type=click.Choice(["fail", "skip"]), default="fail",
-                        show_default=True, help="What to do about recordings that cannot be used.")(
-                            command)
+    return click.option(
+        "--bad-files",
+        type=click.Choice(["fail", "skip"]),
+        default="fail",
+        show_default=True,
+        help="What to do about recordings that cannot be used.",
+    )(command)
 
 
-_ONLY = click.option("--only", metavar="PATTERN",
-                     help="Only cells whose name matches, such as 'fsdd.digit*' or 'logmel'.")
+_ONLY = click.option(
+    "--only",
+    metavar="PATTERN",
+    help="Only cells whose name matches, such as 'fsdd.digit*' or 'logmel'.",
+)
 
 
 @main.command()
@@ -60,10 +75,20 @@ _ONLY = click.option("--only", metavar="PATTERN",
 @_bad_files
 @_ONLY
 @click.option("--lanes", type=click.IntRange(1), help="Runs trained side by side. [default: CPUs]")
-@click.option("--gpus-per-cell", type=click.FloatRange(0), default=0.0, show_default=True,
-              help="GPU share of each cell; 0.25 puts four on one GPU.")
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True,
-              help="Ray Train workers for each cell.")
+@click.option(
+    "--gpus-per-cell",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    help="GPU share of each cell; 0.25 puts four on one GPU.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Ray Train workers for each cell.",
+)
 @click.option("--address", help="A running Ray cluster; without it a local one is started.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first run that fails.")
 @click.option("--plain", is_flag=True, help="Plain progress lines, as without a terminal.")
@@ -77,8 +102,7 @@ def sweep(study: Path, data: Path | None, store: str, only: str | None, **option
     from raymtl.commands.sweep import run_sweep
     from raymtl.engine.sweep import SweepOptions
 
-    sys.exit(run_sweep(study, data, store, only, SweepOptions(**options),
-                       Console(highlight=False)))
+    sys.exit(run_sweep(study, data, store, only, SweepOptions(**options), Console(highlight=False)))
 
 
 @main.command()

@@ -34,8 +34,10 @@ def write_durably(path: Path, content: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             aside.unlink()
-        raise StoreError(f"{path}: cannot be written ({error.strerror or error}). "
-                         "Free space there or mend its permissions, then run again.") from error
+        raise StoreError(
+            f"{path}: cannot be written ({error.strerror or error}). "
+            "Free space there or mend its permissions, then run again."
+        ) from error
 
 
 def sync(path: Path) -> None:
@@ -65,8 +67,10 @@ def seal(content: dict[str, Any]) -> bytes:
     Raises:
         ValueError: for NaN or infinite numbers: they have no JSON.
     """
-    lines = (f"{json.dumps(key)}: {json.dumps(value, sort_keys=True, allow_nan=False)}"
-             for key, value in sorted(content.items()))
+    lines = (
+        f"{json.dumps(key)}: {json.dumps(value, sort_keys=True, allow_nan=False)}"
+        for key, value in sorted(content.items())
+    )
     body = ",\n".join(lines).encode() + b"\n}\n"
     return _HEAD + hashlib.sha256(body).hexdigest().encode() + _NECK + body
 
@@ -80,13 +84,16 @@ def open_sealed(path: Path) -> dict[str, Any]:
     try:
         found = path.read_bytes()
     except OSError as error:
-        raise StoreError(f"{path}: cannot be read ({error.strerror}). "
-                         "Run the sweep again.") from error
+        raise StoreError(
+            f"{path}: cannot be read ({error.strerror}). Run the sweep again."
+        ) from error
     start = len(_HEAD) + 64 + len(_NECK)
     expected = hashlib.sha256(found[start:]).hexdigest().encode()
     if found[:start] != _HEAD + expected + _NECK:
-        raise StoreError(f"{path}: its content does not match its seal. Expected the file as it "
-                         "was written. Run the sweep again: it replaces what is damaged.")
+        raise StoreError(
+            f"{path}: its content does not match its seal. Expected the file as it "
+            "was written. Run the sweep again: it replaces what is damaged."
+        )
     content = json.loads(found)
     del content["seal"]
     return dict(content)

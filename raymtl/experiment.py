@@ -42,15 +42,19 @@ class Combinations(Spec):
         chosen: list[tuple[str, ...]] = []
         for size in self.sizes:
             if not 1 <= size <= len(names):
-                raise StudyError(f"combinations of {size}: the study has {len(names)} sources; "
-                                 "give sizes between 1 and that.")
+                raise StudyError(
+                    f"combinations of {size}: the study has {len(names)} sources; "
+                    "give sizes between 1 and that."
+                )
             chosen += subsets(names, size)
         chosen += [tuple(names)] if self.everything else []
         for named in self.named:
             unknown = [name for name in named if name not in names]
             if unknown:
-                raise StudyError(f"combination {named}: no source {unknown[0]!r}; "
-                                 f"the study has {', '.join(names)}.")
+                raise StudyError(
+                    f"combination {named}: no source {unknown[0]!r}; "
+                    f"the study has {', '.join(names)}."
+                )
             if not named:
                 raise StudyError(f"combination {named}: no source in it; name at least one.")
             chosen.append(named)
@@ -115,39 +119,57 @@ class Experiment(Spec):
         self._check_heads()
 
     def _check_parts(self) -> None:
-        kinds: dict[str, type] = {"sources": Source, "extractions": Extraction, "models": Model,
-                                  "stages": Stage, "seeds": int}
+        kinds: dict[str, type] = {
+            "sources": Source,
+            "extractions": Extraction,
+            "models": Model,
+            "stages": Stage,
+            "seeds": int,
+        }
         for part, kind in kinds.items():
             values = getattr(self, part)
             right = isinstance(values, tuple) and all(isinstance(v, kind) for v in values)
             if not right or (not values and part != "stages"):
-                raise StudyError(f"{self.name}: {part} is {values!r}; "
-                                 f"expected a list of {kind.__name__} values.")
-        for part, kind in {"name": str, "seed": int, "signal": Signal, "folds": Splitter,
-                           "training": Training, "combinations": Combinations,
-                           "validation": Validation}.items():
+                raise StudyError(
+                    f"{self.name}: {part} is {values!r}; expected a list of {kind.__name__} values."
+                )
+        for part, kind in {
+            "name": str,
+            "seed": int,
+            "signal": Signal,
+            "folds": Splitter,
+            "training": Training,
+            "combinations": Combinations,
+            "validation": Validation,
+        }.items():
             if not isinstance(getattr(self, part), kind):
-                raise StudyError(f"{self.name}: {part} is {getattr(self, part)!r}; "
-                                 f"expected {kind.__name__}.")
+                raise StudyError(
+                    f"{self.name}: {part} is {getattr(self, part)!r}; expected {kind.__name__}."
+                )
         for source in self.sources:
             _check_source(source)
 
     def _check_names(self) -> None:
         for name in (self.name, *self.source_names):
             if not _NAME.fullmatch(name.replace("+", "_")):
-                raise StudyError(f"name {name!r}: use ASCII letters, digits, '_', '-' and '.'; "
-                                 "give a source another one with label=.")
+                raise StudyError(
+                    f"name {name!r}: use ASCII letters, digits, '_', '-' and '.'; "
+                    "give a source another one with label=."
+                )
         twice = _repeated(self.source_names)
         if twice:
-            raise StudyError(f"{self.name}: two sources are called {twice[0]!r}; "
-                             "tell them apart with label=.")
+            raise StudyError(
+                f"{self.name}: two sources are called {twice[0]!r}; tell them apart with label=."
+            )
         seeds = _repeated(self.seeds)
         if seeds:
             raise StudyError(f"{self.name}: seed {seeds[0]} is given twice; its runs are equal.")
         cells = _repeated([cell.name for cell in self.cells()])
         if cells:
-            raise StudyError(f"{self.name}: two cells are called {cells[0]!r}; two extractions or "
-                             "models of the study are equal.")
+            raise StudyError(
+                f"{self.name}: two cells are called {cells[0]!r}; two extractions or "
+                "models of the study are equal."
+            )
 
     def _check_heads(self) -> None:
         for combination in self.combinations.of(self.source_names):
@@ -159,7 +181,8 @@ class Experiment(Spec):
                         raise StudyError(
                             f"{self.name}: task {task.name!r} differs between {where} and {name}, "
                             "so they cannot share a head. Map the labels (aliases=), or give one "
-                            f"a head of its own: heads={{{task.name!r}: 'another name'}}.")
+                            f"a head of its own: heads={{{task.name!r}: 'another name'}}."
+                        )
 
     @property
     def source_names(self) -> list[str]:
@@ -194,11 +217,13 @@ def _check_source(source: Source) -> None:
     for part, kind in {"signal": Signal, "folds": Splitter}.items():
         value = getattr(source, part)
         if value is not None and not isinstance(value, kind):
-            raise StudyError(f"source {source.name}: {part} is {value!r}; "
-                             f"expected a {kind.__name__}.")
+            raise StudyError(
+                f"source {source.name}: {part} is {value!r}; expected a {kind.__name__}."
+            )
     if any(not isinstance(stage, Stage) for stage in source.stages or ()):
-        raise StudyError(f"source {source.name}: stages is {source.stages!r}; "
-                         "expected Stage values.")
+        raise StudyError(
+            f"source {source.name}: stages is {source.stages!r}; expected Stage values."
+        )
     heads = _repeated([task.name for task in source.tasks])
     if heads:
         raise StudyError(f"source {source.name}: two tasks share the head {heads[0]!r}.")
@@ -209,8 +234,9 @@ def short_names(specs: Sequence[Spec]) -> list[str]:
     names = []
     for spec in specs:
         siblings = [s for s in specs if type(s) is type(spec)]
-        differing = [f.name for f in fields(spec)
-                     if len({repr(getattr(s, f.name)) for s in siblings}) > 1]
+        differing = [
+            f.name for f in fields(spec) if len({repr(getattr(s, f.name)) for s in siblings}) > 1
+        ]
         values = [f"{name}{_plain(getattr(spec, name))}" for name in differing]
         names.append("-".join([type(spec).__name__.lower(), *values]))
     return names

@@ -43,12 +43,20 @@ def load_study(path: Path) -> Study:
     for name, value in (("experiment", experiment), ("miniature", miniature)):
         if not isinstance(value, Experiment):
             found = "nothing" if value is None else f"a {type(value).__name__}"
-            raise StudyError(f"{path}: '{name}' is {found}; expected an Experiment. "
-                             f"End the file with: experiment = Experiment(...)")
+            raise StudyError(
+                f"{path}: '{name}' is {found}; expected an Experiment. "
+                f"End the file with: experiment = Experiment(...)"
+            )
     assert isinstance(experiment, Experiment)
     assert isinstance(miniature, Experiment)
-    return Study(path, path.read_text(), (module.__doc__ or "").strip(), experiment, miniature,
-                 _beside(path.parent))
+    return Study(
+        path,
+        path.read_text(),
+        (module.__doc__ or "").strip(),
+        experiment,
+        miniature,
+        _beside(path.parent),
+    )
 
 
 def _import(path: Path) -> ModuleType:

@@ -6,8 +6,19 @@ import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-_PACKAGES = ("raymtl", "torch", "numpy", "scipy", "scikit-learn", "pyarrow", "ray", "soxr",
-             "soundfile", "librosa", "safetensors")
+_PACKAGES = (
+    "raymtl",
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pyarrow",
+    "ray",
+    "soxr",
+    "soundfile",
+    "librosa",
+    "safetensors",
+)
 
 
 @cache

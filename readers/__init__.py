@@ -14,5 +14,15 @@ from readers.fsdkaggle2018 import FsdKaggle2018
 from readers.ravdess import Ravdess
 from readers.speech_commands import SpeechCommands
 
-READERS = (AmbientContexts(), AsvSpoof2015(), Dcase2017Events(), Dcase2017Scenes(), Esc10(),
-           Esc50(), Fsdd(), FsdKaggle2018(), Ravdess(), SpeechCommands())
+READERS = (
+    AmbientContexts(),
+    AsvSpoof2015(),
+    Dcase2017Events(),
+    Dcase2017Scenes(),
+    Esc10(),
+    Esc50(),
+    Fsdd(),
+    FsdKaggle2018(),
+    Ravdess(),
+    SpeechCommands(),
+)

@@ -60,8 +60,10 @@ class AmbientContexts(Reader):
 
     corpus: ClassVar[str] = "ambient"
     folder: ClassVar[str] = "audioset_1sec"
-    home: ClassVar[str] = ("Ambient Acoustic Contexts, doi 10.1145/3379503.3403535, archive "
-                           "audioset_1sec (about 2 GB), licence not stated")
+    home: ClassVar[str] = (
+        "Ambient Acoustic Contexts, doi 10.1145/3379503.3403535, archive "
+        "audioset_1sec (about 2 GB), licence not stated"
+    )
 
     def __post_init__(self) -> None:
         choice(self.missing, MISSING, "missing")
@@ -73,8 +75,7 @@ class AmbientContexts(Reader):
     def read(self, root: Path) -> ClipTable:
         found = audio_files(root, (".wav", _LABELS))
         audio = [name for name in found if not name.endswith(_LABELS)]
-        labelled = {name.removesuffix(_LABELS) + ".wav" for name in found
-                    if name.endswith(_LABELS)}
+        labelled = {name.removesuffix(_LABELS) + ".wav" for name in found if name.endswith(_LABELS)}
         _, notes = keep(labelled, labelled & set(audio), root, "label files", self.missing)
         clips = [self._clip(root, name, name in labelled) for name in audio]
         bare = sum(not clip.targets for clip in clips)
@@ -120,8 +121,10 @@ def _labels(path: Path) -> list[str]:
     for row in rows(path):
         mid = row[1].strip() if len(row) > 1 else ""
         if len(row) < 2 or (mid and mid not in MIDS):
-            raise ReaderError(f"{row.where}: {','.join(row.cells)!r}, expected index, machine id "
-                              "and name of one of the corpus's labels. Restore the file.")
+            raise ReaderError(
+                f"{row.where}: {','.join(row.cells)!r}, expected index, machine id "
+                "and name of one of the corpus's labels. Restore the file."
+            )
         found |= {MIDS[mid]} if mid else set()
     return sorted(found, key=SOUNDS.index)
 
@@ -130,13 +133,25 @@ def _video(root: Path, audio: str) -> str:
     name = audio.split("/")[-2] if "/" in audio else ""
     match = _FOLDER.fullmatch(name)
     if not match:
-        raise ReaderError(f"{root / audio}: lies in folder {name!r}, expected "
-                          "id_<YouTube id>_<start>_<end>. Unpack the corpus again.")
+        raise ReaderError(
+            f"{root / audio}: lies in folder {name!r}, expected "
+            "id_<YouTube id>_<start>_<end>. Unpack the corpus again."
+        )
     return f"youtube:{match[1]}"
 
 
-_IN_MINIATURE = ("Applause", "Speech", "Typing", "Crowd", "Laughter", "Male speech", "Knock",
-                 "Silence", "Female speech", "Cough")
+_IN_MINIATURE = (
+    "Applause",
+    "Speech",
+    "Typing",
+    "Crowd",
+    "Laughter",
+    "Male speech",
+    "Knock",
+    "Silence",
+    "Female speech",
+    "Cough",
+)
 
 
 def _video_id(seed: int, index: int) -> str:

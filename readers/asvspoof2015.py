@@ -79,8 +79,10 @@ class AsvSpoof2015(Reader):
         for field, given, known in (("protocols", self.protocols, PROTOCOLS),
                                     ("parts", self.parts, PARTS)):  # fmt: skip
             if not given or not set(given) <= set(known):
-                raise StudyError(f"AsvSpoof2015: {field}={given!r}; expected some of "
-                                 f"{', '.join(known)}, as a tuple.")
+                raise StudyError(
+                    f"AsvSpoof2015: {field}={given!r}; expected some of "
+                    f"{', '.join(known)}, as a tuple."
+                )
         choice(self.missing, MISSING, "missing")
 
     @property
@@ -160,8 +162,9 @@ def _trial(row: Row, part: str, speaker: str, file: str, attack: str, key: str) 
     _check(row, "speaker", speaker, SPEAKERS)
     _check(row, "attack", attack, ATTACKS)
     if LETTERS[speaker[0]] != part:
-        raise ReaderError(f"{row.where}: speaker {speaker} in a list of the {part} part. "
-                          "Restore the protocol.")
+        raise ReaderError(
+            f"{row.where}: speaker {speaker} in a list of the {part} part. Restore the protocol."
+        )
     if (key == "spoof") == (attack == "human"):
         raise ReaderError(f"{row.where}: key {key!r} with attack {attack!r}. Restore the protocol.")
     return Trial(row.where, file, speaker, attack, key == "impostor")
@@ -170,8 +173,9 @@ def _trial(row: Row, part: str, speaker: str, file: str, attack: str, key: str) 
 def _check(row: Row, column: str, found: str, legal: tuple[str, ...]) -> None:
     if found not in legal:
         shown = ", ".join(legal) if len(legal) < 20 else f"{legal[0]} to {legal[-1]}"
-        raise ReaderError(f"{row.where}: {column} {found!r}; expected {shown}. "
-                          "Restore the protocol.")
+        raise ReaderError(
+            f"{row.where}: {column} {found!r}; expected {shown}. Restore the protocol."
+        )
 
 
 def _merged(trials: Iterable[Trial]) -> list[Trial]:
@@ -184,8 +188,10 @@ def _merged(trials: Iterable[Trial]) -> list[Trial]:
     for trial in trials:
         first = merged.setdefault(trial.audio, trial)
         if (first.attack, first.impostor) != (trial.attack, trial.impostor):
-            raise ReaderError(f"{trial.where}: {trial.file} is {_what(trial)}, but {_what(first)} "
-                              f"at {first.where}. Restore the protocols.")
+            raise ReaderError(
+                f"{trial.where}: {trial.file} is {_what(trial)}, but {_what(first)} "
+                f"at {first.where}. Restore the protocols."
+            )
     return list(merged.values())
 
 
@@ -203,8 +209,10 @@ def _sexes(root: Path) -> tuple[dict[str, str], list[str]]:
             for row in rows(path, "," if whole else None, widths=(6,) if whole else (4,)):
                 _check(row, "speaker", row[0], SPEAKERS)
                 if sexes.setdefault(row[0], sex) != sex:
-                    raise ReaderError(f"{row.where}: speaker {row[0]} is in the lists of both "
-                                      "sexes. Restore the protocols.")
+                    raise ReaderError(
+                        f"{row.where}: speaker {row[0]} is in the lists of both "
+                        "sexes. Restore the protocols."
+                    )
     lacking = [] if sexes else ["no Joint_ASV_CM_protocol here: every sex is missing"]
     return sexes, lacking
 

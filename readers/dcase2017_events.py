@@ -17,8 +17,14 @@ from raymtl.reading.synthesis import Floats, Place, event, generator, scene, sou
 from raymtl.reading.tables import Row, audio_files, rows
 from raymtl.tasks import AnyOf, Task
 
-LABELS = ("brakes squeaking", "car", "children", "large vehicle", "people speaking",
-          "people walking")
+LABELS = (
+    "brakes squeaking",
+    "car",
+    "children",
+    "large vehicle",
+    "people speaking",
+    "people walking",
+)
 PARTS = ("development", "evaluation", "both")
 FOLDS = (1, 2, 3, 4)
 _DEVELOPMENT = "TUT-sound-events-2017-development"
@@ -48,9 +54,11 @@ class Dcase2017Events(Reader):
 
     corpus: ClassVar[str] = "tutevents2017"
     folder: ClassVar[str] = "TUT-sound-events-2017"
-    home: ClassVar[str] = ("https://zenodo.org/records/814831 (development, 1.3 GB) and "
-                           "https://zenodo.org/records/1040179 (evaluation, 0.4 GB), unpacked side "
-                           "by side in it; for non-commercial use under its own agreement")
+    home: ClassVar[str] = (
+        "https://zenodo.org/records/814831 (development, 1.3 GB) and "
+        "https://zenodo.org/records/1040179 (evaluation, 0.4 GB), unpacked side "
+        "by side in it; for non-commercial use under its own agreement"
+    )
 
     def __post_init__(self) -> None:
         choice(self.part, PARTS, "part")
@@ -71,13 +79,18 @@ class Dcase2017Events(Reader):
         return ClipTable.of(clips, root, self.tasks, {"events": EVENTS}, notes)
 
     def _development(self, root: Path, base: Path) -> tuple[list[Clip], tuple[str, ...]]:
-        tests = {fold: _lines(base, f"street_fold{fold}_test.txt")
-                 or _lines(base, f"street_fold{fold}_evaluate.txt") for fold in FOLDS}
+        tests = {
+            fold: _lines(base, f"street_fold{fold}_test.txt")
+            or _lines(base, f"street_fold{fold}_evaluate.txt")
+            for fold in FOLDS
+        }
         for fold, found in tests.items():
             if not found:
-                raise ReaderError(f"{base}: neither street_fold{fold}_test.txt nor "
-                                  f"street_fold{fold}_evaluate.txt in evaluation_setup. "
-                                  "Unpack the corpus's meta archive.")
+                raise ReaderError(
+                    f"{base}: neither street_fold{fold}_test.txt nor "
+                    f"street_fold{fold}_evaluate.txt in evaluation_setup. "
+                    "Unpack the corpus's meta archive."
+                )
         trains = {fold: _lines(base, f"street_fold{fold}_train.txt") for fold in FOLDS}
         fold_of = folds_of(tests, trains)
         folds = fold_of if self.part == "development" else {}
@@ -88,12 +101,18 @@ class Dcase2017Events(Reader):
     def _evaluation(self, root: Path, base: Path) -> tuple[list[Clip], tuple[str, ...]]:
         listed = _lines(base, "street_test.txt") or _lines(base, "street_evaluate.txt")
         if not listed:
-            raise ReaderError(f"{base}: neither street_test.txt nor street_evaluate.txt in "
-                              "evaluation_setup. Unpack the corpus's meta archive.")
+            raise ReaderError(
+                f"{base}: neither street_test.txt nor street_evaluate.txt in "
+                "evaluation_setup. Unpack the corpus's meta archive."
+            )
         return self._clips(root, base, [row[0] for row in listed], {}, "test")
 
     def _clips(
-        self, root: Path, base: Path, names: Iterable[str], folds: Mapping[str, int],
+        self,
+        root: Path,
+        base: Path,
+        names: Iterable[str],
+        folds: Mapping[str, int],
         split: str | None,
     ) -> tuple[list[Clip], tuple[str, ...]]:
         kept, notes = keep(set(names), audio_files(base), base, "the fold lists", self.missing)
@@ -105,14 +124,24 @@ class Dcase2017Events(Reader):
         return clips, notes
 
     def _clip(
-        self, base: Path, name: str, listed: Mapping[str, list[Row]], fold: int | None,
+        self,
+        base: Path,
+        name: str,
+        listed: Mapping[str, list[Row]],
+        fold: int | None,
         split: str | None,
     ) -> Clip:
         audio = f"{base.name}/{name}"
         found = self._annotation(base, name, listed)
         targets = {} if found is None else {"events": _events(found)}
-        return Clip(clip_id(self.corpus, audio), audio, (f"tut:{PurePosixPath(name).stem}",),
-                    targets, split=split, fold=fold)
+        return Clip(
+            clip_id(self.corpus, audio),
+            audio,
+            (f"tut:{PurePosixPath(name).stem}",),
+            targets,
+            split=split,
+            fold=fold,
+        )
 
     def _annotation(
         self, base: Path, name: str, listed: Mapping[str, list[Row]]
@@ -124,16 +153,20 @@ class Dcase2017Events(Reader):
         if path.is_file():
             return rows(path, "\t", tuple(_AT)) if path.read_bytes().strip() else []
         if not self.verified and base.name == _DEVELOPMENT:
-            raise ReaderError(f"{path}: not found. Unpack the corpus's non-verified annotations, "
-                              "or use verified=True.")
+            raise ReaderError(
+                f"{path}: not found. Unpack the corpus's non-verified annotations, "
+                "or use verified=True."
+            )
         return listed.get(name)
 
     @staticmethod
     def miniature(root: Path, seed: int) -> None:
         """12 recordings of 10.4 s for four folds and three of 6.2 s to evaluate on."""
         names = [f"{'ab'[index % 2]}{index + 1:03d}" for index in range(15)]
-        takes = {name: _composed(index, 10.4 if index < 12 else 6.2, seed)
-                 for index, name in enumerate(names)}
+        takes = {
+            name: _composed(index, 10.4 if index < 12 else 6.2, seed)
+            for index, name in enumerate(names)
+        }
         _write_development(root / _DEVELOPMENT, {name: takes[name] for name in names[:12]}, seed)
         _write_evaluation(root / _EVALUATION, {name: takes[name] for name in names[12:]}, seed)
 
@@ -169,8 +202,10 @@ def _events(listed: Iterable[Row]) -> list[dict[str, Any]]:
         at = _AT[len(row)]
         start, end = (number(row[at + i], row.where, w) for i, w in enumerate(("onset", "offset")))
         if not 0 <= start <= end:
-            raise ReaderError(f"{row.where}: an event from {start} to {end} s; expected an onset "
-                              "of at least 0 and no later than the offset. Restore the file.")
+            raise ReaderError(
+                f"{row.where}: an event from {start} to {end} s; expected an onset "
+                "of at least 0 and no later than the offset. Restore the file."
+            )
         name = label(row[at + 2].strip(), LABELS, row.where)
         events.append({"start": start, "end": end, "label": name})
     return sorted(events, key=lambda e: (e["start"], e["end"], e["label"]))
@@ -227,8 +262,10 @@ def _write(path: Path, lines: Iterable[str], end: str = "\n") -> None:
 def _write_development(base: Path, takes: Mapping[str, _Take], seed: int) -> None:
     """CRLF and seven columns where the corpus has them; LF and three in the unverified files."""
     _write_takes(base, takes, seed)
-    cells = {n: [f"audio/street/{n}.wav\tstreet\t{s}\t{e}\t{x}" for s, e, x in take.events]
-             for n, take in takes.items()}
+    cells = {
+        n: [f"audio/street/{n}.wav\tstreet\t{s}\t{e}\t{x}" for s, e, x in take.events]
+        for n, take in takes.items()
+    }
     for name, take in takes.items():
         rough = [f"{s:.6f}\t{e:.6f}\t{x}" for s, e, x in take.events]
         _write(base / "non_verified" / "meta" / "street" / f"{name}.ann", rough)
@@ -253,6 +290,9 @@ def _write_evaluation(base: Path, takes: Mapping[str, _Take], seed: int) -> None
         _write(base / "meta" / "street" / f"{name}.ann", lines)
     test = [f"audio/street/{name}.wav\tstreet" for name in takes]
     _write(base / "evaluation_setup" / "street_test.txt", test, "\r\n")
-    truth = [f"audio/street/{name}.wav\tstreet\t{s}\t{e}\t{x}"
-             for name, take in takes.items() for s, e, x in take.events]
+    truth = [
+        f"audio/street/{name}.wav\tstreet\t{s}\t{e}\t{x}"
+        for name, take in takes.items()
+        for s, e, x in take.events
+    ]
     _write(base / "evaluation_setup" / "street_evaluate.txt", truth)

@@ -15,8 +15,23 @@ from raymtl.reading.synthesis import generator, place, scene, write_wav
 from raymtl.reading.tables import Row, audio_files, rows
 from raymtl.tasks import OneOf, Task
 
-SCENES = ("beach", "bus", "cafe/restaurant", "car", "city_center", "forest_path", "grocery_store",
-          "home", "library", "metro_station", "office", "park", "residential_area", "train", "tram")
+SCENES = (
+    "beach",
+    "bus",
+    "cafe/restaurant",
+    "car",
+    "city_center",
+    "forest_path",
+    "grocery_store",
+    "home",
+    "library",
+    "metro_station",
+    "office",
+    "park",
+    "residential_area",
+    "train",
+    "tram",
+)
 PARTS = ("development", "evaluation", "both")
 FOLDS = (1, 2, 3, 4)
 _DEVELOPMENT = "TUT-acoustic-scenes-2017-development"
@@ -40,9 +55,11 @@ class Dcase2017Scenes(Reader):
 
     corpus: ClassVar[str] = "tutscenes2017"
     folder: ClassVar[str] = "TUT-acoustic-scenes-2017"
-    home: ClassVar[str] = ("https://zenodo.org/records/400515 (development, 10.7 GB) and "
-                           "https://zenodo.org/records/1040168 (evaluation, 3.6 GB), unpacked side "
-                           "by side in it; for non-commercial use under its own agreement")
+    home: ClassVar[str] = (
+        "https://zenodo.org/records/400515 (development, 10.7 GB) and "
+        "https://zenodo.org/records/1040168 (evaluation, 3.6 GB), unpacked side "
+        "by side in it; for non-commercial use under its own agreement"
+    )
 
     def __post_init__(self) -> None:
         choice(self.part, PARTS, "part")
@@ -95,18 +112,28 @@ class _Piece:
 
     def clip(self, corpus: str, audio: str) -> Clip:
         targets = {"scene": self.scene} if self.scene else {}
-        return Clip(clip_id(corpus, audio), audio, (f"tut:{self.recording}",), targets,
-                    split=self.split, fold=self.fold)
+        return Clip(
+            clip_id(corpus, audio),
+            audio,
+            (f"tut:{self.recording}",),
+            targets,
+            split=self.split,
+            fold=self.fold,
+        )
 
 
 def _development(base: Path, with_folds: bool) -> dict[str, _Piece]:
     """Pieces by file; with folds, or else as the training part."""
-    lists = {kind: {fold: _lines(base, f"fold{fold}_{kind}.txt") for fold in FOLDS}
-             for kind in ("train", "evaluate", "test")}
+    lists = {
+        kind: {fold: _lines(base, f"fold{fold}_{kind}.txt") for fold in FOLDS}
+        for kind in ("train", "evaluate", "test")
+    }
     for fold in FOLDS:
         if not lists["evaluate"][fold] and not lists["test"][fold]:
-            raise ReaderError(f"{base}: neither fold{fold}_evaluate.txt nor fold{fold}_test.txt in "
-                              "evaluation_setup. Unpack the corpus's meta archive.")
+            raise ReaderError(
+                f"{base}: neither fold{fold}_evaluate.txt nor fold{fold}_test.txt in "
+                "evaluation_setup. Unpack the corpus's meta archive."
+            )
     tests = {fold: lists["evaluate"][fold] or lists["test"][fold] for fold in FOLDS}
     fold_of = folds_of(tests, lists["train"])
     listed = [row for kind in lists.values() for found in kind.values() for row in found]
@@ -115,29 +142,46 @@ def _development(base: Path, with_folds: bool) -> dict[str, _Piece]:
     scenes = _scenes(labelled)
     recordings = {row[0]: row[2] for row in labelled if len(row) > 2}
     split = None if with_folds else "train"
-    return {name: _Piece(scenes.get(name), recordings.get(name) or _recording(name), split,
-                         fold_of.get(name) if with_folds else None)
-            for name in dict.fromkeys([*scenes, *fold_of])}
+    return {
+        name: _Piece(
+            scenes.get(name),
+            recordings.get(name) or _recording(name),
+            split,
+            fold_of.get(name) if with_folds else None,
+        )
+        for name in dict.fromkeys([*scenes, *fold_of])
+    }
 
 
 def _evaluation(base: Path) -> dict[str, _Piece]:
     """Pieces by file. Names are anonymous; ``map.txt`` tells the recording where it is there."""
     listed = _lines(base, "test.txt") + _lines(base, "evaluate.txt")
     if not listed:
-        raise ReaderError(f"{base}: neither evaluate.txt nor test.txt in evaluation_setup. "
-                          "Unpack the corpus's meta archive.")
+        raise ReaderError(
+            f"{base}: neither evaluate.txt nor test.txt in evaluation_setup. "
+            "Unpack the corpus's meta archive."
+        )
     scenes = _scenes(listed)
     original = _originals(_lines(base, "map.txt"), {row[0] for row in listed})
-    return {row[0]: _Piece(scenes.get(row[0]), _recording(original[row[0]])
-                           if row[0] in original else f"evaluation/{PurePosixPath(row[0]).stem}",
-                           "test")
-            for row in listed}
+    return {
+        row[0]: _Piece(
+            scenes.get(row[0]),
+            _recording(original[row[0]])
+            if row[0] in original
+            else f"evaluation/{PurePosixPath(row[0]).stem}",
+            "test",
+        )
+        for row in listed
+    }
 
 
 def _originals(mapping: Iterable[Row], listed: set[str]) -> dict[str, str]:
     """Original by anonymous name; copies of ``map.txt`` differ in which comes first."""
-    return {row[0] if row[0] in listed else row[1]: row[1] if row[0] in listed else row[0]
-            for row in mapping if len(row) > 1}
+    return {
+        row[0] if row[0] in listed else row[1]: row[1] if row[0] in listed else row[0]
+        for row in mapping
+        if len(row) > 1
+    }
 
 
 def _lines(base: Path, name: str) -> list[Row]:
@@ -156,8 +200,10 @@ def _scenes(listed: Iterable[Row]) -> dict[str, str]:
         if len(row) > 1:
             found = label(row[1].strip(), SCENES, row.where)
             if scenes.setdefault(row[0], found) != found:
-                raise ReaderError(f"{row.where}: {row[0]} is {found!r} here and "
-                                  f"{scenes[row[0]]!r} before. Restore the lists.")
+                raise ReaderError(
+                    f"{row.where}: {row[0]} is {found!r} here and "
+                    f"{scenes[row[0]]!r} before. Restore the lists."
+                )
     return scenes
 
 
@@ -173,8 +219,12 @@ def _write_piece(path: Path, name: str, identifier: str, seed: int) -> None:
     """1 s of a scene; recordings of one scene differ a little in colour and hum."""
     own = generator(seed, "recording", name, identifier)
     where = place(SCENES.index(name), len(SCENES))
-    where = replace(where, tilt=where.tilt + own.uniform(-4.0, 4.0), often=2 * where.often,
-                    hum=where.hum * own.uniform(0.7, 1.4))
+    where = replace(
+        where,
+        tilt=where.tilt + own.uniform(-4.0, 4.0),
+        often=2 * where.often,
+        hum=where.hum * own.uniform(0.7, 1.4),
+    )
     rng = generator(seed, "scene", name, path.name)
     write_wav(path, scene(where, 1.0, 44_100, rng, channels=2), 44_100, "PCM_24")
 
@@ -201,8 +251,10 @@ def _write_evaluation(base: Path, lines: list[tuple[str, str, str, int]], seed: 
     hidden = {row[0]: f"audio/{number}.wav" for number, row in enumerate(lines)}
     for piece, name, identifier, _ in lines:
         _write_piece(base / hidden[piece], name, identifier, seed)
-    files = {"test.txt": [hidden[p] for p, _, _, _ in lines],
-             "evaluate.txt": [f"{hidden[p]}\t{n}" for p, n, _, _ in lines],
-             "map.txt": [f"{p}\t{hidden[p]}" for p, _, _, _ in lines]}
+    files = {
+        "test.txt": [hidden[p] for p, _, _, _ in lines],
+        "evaluate.txt": [f"{hidden[p]}\t{n}" for p, n, _, _ in lines],
+        "map.txt": [f"{p}\t{hidden[p]}" for p, _, _, _ in lines],
+    }
     for name, content in files.items():
         (setup / name).write_text("".join(f"{line}\n" for line in content))

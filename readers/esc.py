@@ -68,8 +68,9 @@ class Esc50(Reader):
         return (OneOf("category", CATEGORIES),)
 
     def read(self, root: Path) -> ClipTable:
-        clips, notes = _listed(root, self.corpus, "category", records(root / _LIST, _COLUMNS),
-                               self.missing)
+        clips, notes = _listed(
+            root, self.corpus, "category", records(root / _LIST, _COLUMNS), self.missing
+        )
         return ClipTable.of(clips, root, self.tasks, notes=notes)
 
     @staticmethod
@@ -102,8 +103,10 @@ class Esc10(Reader):
 
     corpus: ClassVar[str] = "esc10"
     folder: ClassVar[str] = "ESC-10"
-    home: ClassVar[str] = ("https://github.com/karolpiczak/ESC-50 (marked rows) or ESC-10 at "
-                           "https://doi.org/10.7910/DVN/YDEPUT, 400 clips, CC BY 3.0")
+    home: ClassVar[str] = (
+        "https://github.com/karolpiczak/ESC-50 (marked rows) or ESC-10 at "
+        "https://doi.org/10.7910/DVN/YDEPUT, 400 clips, CC BY 3.0"
+    )
 
     def __post_init__(self) -> None:
         choice(self.missing, MISSING, "missing")
@@ -122,8 +125,14 @@ class Esc10(Reader):
             return ClipTable.of(clips, root, self.tasks)
         table = records(root / _LIST, _COLUMNS)
         marked = [row for row in table if _marked(row)]
-        clips, notes = _listed(root, self.corpus, "category10", marked, self.missing,
-                               [row["filename"] for row in table])
+        clips, notes = _listed(
+            root,
+            self.corpus,
+            "category10",
+            marked,
+            self.missing,
+            [row["filename"] for row in table],
+        )
         return ClipTable.of(clips, root, self.tasks, notes=notes)
 
     @staticmethod
@@ -138,7 +147,11 @@ class Esc10(Reader):
 
 
 def _listed(
-    root: Path, corpus: str, task: str, table: list[Record], missing: str,
+    root: Path,
+    corpus: str,
+    task: str,
+    table: list[Record],
+    missing: str,
     known: Iterable[str] = (),
 ) -> tuple[list[Clip], tuple[str, ...]]:
     """Clips of rows of ESC-50's list; `known` names files that are no news either."""
@@ -150,22 +163,31 @@ def _listed(
     for name in sorted(kept):
         row = rows[name]
         category = label(row["category"], CATEGORIES, row.where)
-        clips.append(Clip(clip_id(corpus, name), name, (f"freesound:{row['src_file']}",),
-                          {task: category}, fold=_fold(row)))
+        clips.append(
+            Clip(
+                clip_id(corpus, name),
+                name,
+                (f"freesound:{row['src_file']}",),
+                {task: category},
+                fold=_fold(row),
+            )
+        )
     return clips, notes
 
 
 def _fold(row: Record) -> int:
     if row["fold"] not in ("1", "2", "3", "4", "5"):
-        raise ReaderError(f"{row.where}: fold is {row['fold']!r}, expected 1 to 5. "
-                          "Restore the file.")
+        raise ReaderError(
+            f"{row.where}: fold is {row['fold']!r}, expected 1 to 5. Restore the file."
+        )
     return int(row["fold"])
 
 
 def _marked(row: Record) -> bool:
     if row["esc10"] not in ("True", "False"):
-        raise ReaderError(f"{row.where}: esc10 is {row['esc10']!r}, expected True or False. "
-                          "Restore the file.")
+        raise ReaderError(
+            f"{row.where}: esc10 is {row['esc10']!r}, expected True or False. Restore the file."
+        )
     return row["esc10"] == "True"
 
 
@@ -173,17 +195,30 @@ def _original(root: Path, corpus: str, audio: str) -> Clip:
     folder, _, file = audio.rpartition("/")
     match = _FILE.fullmatch(file)
     if folder not in _FOLDERS or not match:
-        raise ReaderError(f"{root / audio}: expected <fold>-<Freesound id>-<take>.ogg in one of "
-                          f"the folders {', '.join(_FOLDERS)}. Unpack the corpus again.")
-    return Clip(clip_id(corpus, audio), audio, (f"freesound:{match[2]}",),
-                {"category10": _FOLDERS[folder]}, fold=int(match[1]))
+        raise ReaderError(
+            f"{root / audio}: expected <fold>-<Freesound id>-<take>.ogg in one of "
+            f"the folders {', '.join(_FOLDERS)}. Unpack the corpus again."
+        )
+    return Clip(
+        clip_id(corpus, audio),
+        audio,
+        (f"freesound:{match[2]}",),
+        {"category10": _FOLDERS[folder]},
+        fold=int(match[1]),
+    )
 
 
 # Categories of the miniatures and the everyday sounds they are made of; the first six are in
 # both ESC-50 and ESC-10.
 _HEARD = {
-    "dog": "dog", "rain": "rain", "crying_baby": "crying", "clock_tick": "clock tick",
-    "chainsaw": "chainsaw", "rooster": "rooster", "coughing": "cough", "door_wood_knock": "knock",
+    "dog": "dog",
+    "rain": "rain",
+    "crying_baby": "crying",
+    "clock_tick": "clock tick",
+    "chainsaw": "chainsaw",
+    "rooster": "rooster",
+    "coughing": "cough",
+    "door_wood_knock": "knock",
 }
 
 

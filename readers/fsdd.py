@@ -42,8 +42,10 @@ class Fsdd(Reader):
 
     def read(self, root: Path) -> ClipTable:
         if not (root / "recordings").is_dir():
-            raise ReaderError(f"{root}: no folder 'recordings'. Expected FSDD's "
-                              f"'recordings/{{digit}}_{{speaker}}_{{take}}.wav'. {self.home}")
+            raise ReaderError(
+                f"{root}: no folder 'recordings'. Expected FSDD's "
+                f"'recordings/{{digit}}_{{speaker}}_{{take}}.wav'. {self.home}"
+            )
         present = audio_files(root)
         clips = [_clip(root, found) for found in map(_NAME.fullmatch, present) if found]
         notes = extra([clip.audio for clip in clips], present, "FSDD's grammar of names")
@@ -66,8 +68,10 @@ class Fsdd(Reader):
 def _clip(root: Path, name: re.Match[str]) -> Clip:
     digit, speaker, take = name.groups()
     if speaker not in SPEAKERS:
-        raise ReaderError(f"{root / name.string}: speaker {speaker!r}; expected one of "
-                          f"{', '.join(SPEAKERS)}. Remove the file or restore the corpus.")
+        raise ReaderError(
+            f"{root / name.string}: speaker {speaker!r}; expected one of "
+            f"{', '.join(SPEAKERS)}. Remove the file or restore the corpus."
+        )
     return Clip(
         id=f"fsdd/{name.string.removesuffix('.wav')}",
         audio=name.string,

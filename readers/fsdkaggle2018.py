@@ -58,8 +58,10 @@ class FsdKaggle2018(Reader):
 
     corpus: ClassVar[str] = "fsdkaggle2018"
     folder: ClassVar[str] = "FSDKaggle2018"
-    home: ClassVar[str] = ("https://zenodo.org/records/2552860, 4.6 GB; each clip CC0, CC BY or "
-                           "CC BY-NC, as its list says")
+    home: ClassVar[str] = (
+        "https://zenodo.org/records/2552860, 4.6 GB; each clip CC0, CC BY or "
+        "CC BY-NC, as its list says"
+    )
 
     def __post_init__(self) -> None:
         choice(self.missing, MISSING, "missing")
@@ -84,8 +86,10 @@ class FsdKaggle2018(Reader):
         padding = {f"{folder}/{row['fname']}" for row in table} - set(wanted)
         kept, notes = keep(wanted, present - padding, root, listed, self.missing)
         if padding:
-            notes += (f"{len(padding)} of {len(table)} rows of {listed} are left out: padding of "
-                      "the test folder, or not verified",)
+            notes += (
+                f"{len(padding)} of {len(table)} rows of {listed} are left out: padding of "
+                "the test folder, or not verified",
+            )
         return [self._clip(name, wanted[name], part) for name in sorted(kept)], notes
 
     def _wanted(self, row: Record) -> bool:
@@ -100,8 +104,9 @@ class FsdKaggle2018(Reader):
         source = row.cells.get("freesound_id", "").strip()
         clip = clip_id(self.corpus, audio)
         group = f"freesound:{source}" if source else f"recording:{clip}"
-        return Clip(clip, audio, (group,), {"tag": label(row["label"], LABELS, row.where)},
-                    split=part)
+        return Clip(
+            clip, audio, (group,), {"tag": label(row["label"], LABELS, row.where)}, split=part
+        )
 
     @staticmethod
     def miniature(root: Path, seed: int) -> None:
@@ -127,14 +132,17 @@ def _packaging(root: Path, part: str) -> tuple[str, str]:
         if (root / listed).is_file():
             return folder, listed
     names = ", ".join(listed for _, listed in _PACKAGINGS[part])
-    raise ReaderError(f"{root}: no list of the {part} clips; expected one of {names}. "
-                      "Unpack the corpus's meta archive.")
+    raise ReaderError(
+        f"{root}: no list of the {part} clips; expected one of {names}. "
+        "Unpack the corpus's meta archive."
+    )
 
 
 def _flag(row: Record, column: str) -> bool:
     if row[column] not in ("0", "1"):
-        raise ReaderError(f"{row.where}: {column} is {row[column]!r}, expected 0 or 1. "
-                          "Restore the file.")
+        raise ReaderError(
+            f"{row.where}: {column} is {row[column]!r}, expected 0 or 1. Restore the file."
+        )
     return row[column] == "1"
 
 

@@ -69,8 +69,10 @@ class Ravdess(Reader):
         clips = [_clip(root, found) for found in kept]
         sung = [clip for clip in clips if "/03-02-" in clip.id]
         if self.song and not sung:
-            raise ReaderError(f"{root}: no sung clips (03-02-...). Unpack "
-                              "Audio_Song_Actors_01-24.zip here or read Ravdess(song=False).")
+            raise ReaderError(
+                f"{root}: no sung clips (03-02-...). Unpack "
+                "Audio_Song_Actors_01-24.zip here or read Ravdess(song=False)."
+            )
         if not self.song:
             clips = [clip for clip in clips if "/03-02-" not in clip.id]
         notes = [*copies, *extra([f.string for f in files], present, "RAVDESS' grammar of names"),
@@ -123,8 +125,10 @@ def _first_copies(
             continue
         one, other = root / first.string, root / found.string
         if one.stat().st_size != other.stat().st_size:
-            raise ReaderError(f"{one} and {other}: one name, two different recordings. "
-                              "Keep the one that was published.")
+            raise ReaderError(
+                f"{one} and {other}: one name, two different recordings. "
+                "Keep the one that was published."
+            )
         copies.append(found.string)
     notes = [f"{len(copies)} files lie here a second time and are left out, "
              f"first {copies[0]}"] if copies else []  # fmt: skip
@@ -136,13 +140,16 @@ def _clip(root: Path, name: re.Match[str]) -> Clip:
     codes = stem.split("-")
     for field, code, legal in zip(FIELDS, codes, LEGAL, strict=True):
         if code not in legal:
-            raise ReaderError(f"{root / name.string}: {field} {code!r}; expected {legal[0]} to "
-                              f"{legal[-1]}. Remove the file or restore the corpus.")
+            raise ReaderError(
+                f"{root / name.string}: {field} {code!r}; expected {legal[0]} to "
+                f"{legal[-1]}. Remove the file or restore the corpus."
+            )
     emotion, intensity, statement = (int(code) - 1 for code in codes[2:5])
     actor = codes[6]
     if folder != f"Actor_{actor}":
-        raise ReaderError(f"{root / name.string}: a file of actor {actor} in folder {folder}. "
-                          "Restore the corpus.")
+        raise ReaderError(
+            f"{root / name.string}: a file of actor {actor} in folder {folder}. Restore the corpus."
+        )
     targets = {
         "emotion": EMOTIONS[emotion],
         "sex": SEX.labels[int(actor) % 2],

@@ -89,8 +89,10 @@ class SpeechCommands(Reader):
             clips = [clip for clip in clips if clip.split != "test"]
             clips += _archived(root, archive)
         elif archive:
-            notes += (f"{len(archive)} clips of the separate test set are left out; "
-                      "SpeechCommands(archive=True) reads them",)
+            notes += (
+                f"{len(archive)} clips of the separate test set are left out; "
+                "SpeechCommands(archive=True) reads them",
+            )
         return ClipTable.of(clips, root, self.tasks, notes=notes)
 
     @staticmethod
@@ -146,14 +148,20 @@ def _listed(path: Path, part: str, words: tuple[str, ...]) -> set[str]:
     for row in rows(path, None, widths=(1,)):
         found = _NAME.fullmatch(row[0])
         if not found:
-            raise ReaderError(f"{row.where}: {row[0]!r}; expected lines as "
-                              "'bed/0c40e715_nohash_0.wav'. Restore the list.")
+            raise ReaderError(
+                f"{row.where}: {row[0]!r}; expected lines as "
+                "'bed/0c40e715_nohash_0.wav'. Restore the list."
+            )
         if found[1] not in words:
-            raise ReaderError(f"{row.where}: {found[1]!r} is none of the {len(words)} words of "
-                              "this release. Choose the other release, or restore the list.")
+            raise ReaderError(
+                f"{row.where}: {found[1]!r} is none of the {len(words)} words of "
+                "this release. Choose the other release, or restore the list."
+            )
         if official_part(found[2]) != part:
-            raise ReaderError(f"{row.where}: speaker {found[2]} is not in the {part} part by the "
-                              "corpus' hash rule. Restore the list.")
+            raise ReaderError(
+                f"{row.where}: speaker {found[2]} is not in the {part} part by the "
+                "corpus' hash rule. Restore the list."
+            )
         names.add(row[0])
     return names
 
@@ -172,15 +180,19 @@ def _check(
     lacking = []
     for name in found:
         if name[1] not in words:
-            raise ReaderError(f"{root / name[1]}: {name[1]!r} is none of the {len(words)} words "
-                              "of this release. Choose the other release, or remove the folder.")
+            raise ReaderError(
+                f"{root / name[1]}: {name[1]!r} is none of the {len(words)} words "
+                "of this release. Choose the other release, or remove the folder."
+            )
         part = official_part(name[2])
         if part != "train" and name.string not in parts[part]:
             lacking.append(name.string)
     if lacking:
-        raise ReaderError(f"{root}: the official lists lack {len(lacking)} clips that the corpus' "
-                          f"hash rule puts there: {', '.join(lacking[:20])}. "
-                          "Restore the lists, or the clips would be trained on.")
+        raise ReaderError(
+            f"{root}: the official lists lack {len(lacking)} clips that the corpus' "
+            f"hash rule puts there: {', '.join(lacking[:20])}. "
+            "Restore the lists, or the clips would be trained on."
+        )
 
 
 def _clip(name: re.Match[str], part: str) -> Clip:
@@ -214,13 +226,17 @@ def _seconds_of(root: Path, noise: Iterable[str]) -> Iterator[Clip]:
 def _archived(root: Path, archive: list[str]) -> Iterator[Clip]:
     """Clips of the separate test set; some names end in ``.wav.wav``."""
     if not archive:
-        raise ReaderError(f"{root / ARCHIVE}: no clips. Unpack {ARCHIVE}.tar.gz in this folder, "
-                          "or read SpeechCommands(archive=False).")
+        raise ReaderError(
+            f"{root / ARCHIVE}: no clips. Unpack {ARCHIVE}.tar.gz in this folder, "
+            "or read SpeechCommands(archive=False)."
+        )
     for name in archive:
         label, file = name.split("/")[1], name.split("/")[-1]
         if label not in (*TEN, SILENCE, UNKNOWN):
-            raise ReaderError(f"{root / name}: {label!r} is none of the 12 commands. "
-                              "Restore the separate test set.")
+            raise ReaderError(
+                f"{root / name}: {label!r} is none of the 12 commands. "
+                "Restore the separate test set."
+            )
         speaker = _SPEAKER.match(file)
         group = f"speaker:speech_commands/{speaker[1]}" if speaker else f"clip:{name}"
         word = {"word": label} if label in TEN else {}

@@ -19,8 +19,11 @@ def extract(plan: Plan) -> None:
     root = plan.store / "features"
     store = FeatureStore(root)
     for job in plan.needed_features():
-        rows = [row for chunk in job.chunks for row in
-                extract_chunk(root, [job.address], job.signal, [job.extraction], chunk)]
+        rows = [
+            row
+            for chunk in job.chunks
+            for row in extract_chunk(root, [job.address], job.signal, [job.extraction], chunk)
+        ]
         store.commit(job.address, {}, rows)
 
 
@@ -47,8 +50,14 @@ def prepare(plan: Plan) -> Workbench:
     return Workbench(plan.store, plan.tables)
 
 
-def run(plan: Plan, job: RunJob, bench: Workbench, stop: Callable[[], bool] = lambda: False,
-        report: Callable[[Any], None] = lambda epoch: None, **options: Any) -> Entry:
+def run(
+    plan: Plan,
+    job: RunJob,
+    bench: Workbench,
+    stop: Callable[[], bool] = lambda: False,
+    report: Callable[[Any], None] = lambda epoch: None,
+    **options: Any,
+) -> Entry:
     """One run of the plan."""
     return run_job(job, bench, plan.sweep, report=report, stop=stop, **options)
 

@@ -65,6 +65,7 @@ def narrow(text: str) -> None:
 
 # --- what is wrong -----------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("command", ["plan", "check", "stats", "sweep"])
 def test_a_missing_study_or_data_folder(
     call: Callable[..., Result], study: Path, command: str
@@ -81,20 +82,32 @@ def test_an_absent_corpus_is_said_with_its_home_page(
     call: Callable[..., Result], study: Path, command: str
 ) -> None:
     (study.parent / "empty").mkdir()
-    refused(call(command, study, "--data", study.parent / "empty"),
-            str(study.parent / "empty" / "fsdd"), "Fsdd not found", Fsdd.home)
+    refused(
+        call(command, study, "--data", study.parent / "empty"),
+        str(study.parent / "empty" / "fsdd"),
+        "Fsdd not found",
+        Fsdd.home,
+    )
 
 
 @pytest.mark.parametrize("command", ["plan", "check", "stats", "sweep"])
-@pytest.mark.parametrize(("old", "new", "words"), [
-    ("sources=[", "sorces=[", "mine.py:12: TypeError"),
-    ("models=[", "models=)", "SyntaxError"),
-    ("experiment = ", "experimint = ", "'experiment' is nothing; expected an Experiment"),
-    ("experiment = Experiment(", "experiment = dict(", "'experiment' is a dict"),
-    ('"digit"', '"digits"', "it has digit, speaker"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("sources=[", "sorces=[", "mine.py:12: TypeError"),
+        ("models=[", "models=)", "SyntaxError"),
+        ("experiment = ", "experimint = ", "'experiment' is nothing; expected an Experiment"),
+        ("experiment = Experiment(", "experiment = dict(", "'experiment' is a dict"),
+        ('"digit"', '"digits"', "it has digit, speaker"),
+    ],
+)
 def test_a_fault_in_the_study(
-    call: Callable[..., Result], study: Path, data: Path, command: str, old: str, new: str,
+    call: Callable[..., Result],
+    study: Path,
+    data: Path,
+    command: str,
+    old: str,
+    new: str,
     words: str,
 ) -> None:
     study.write_text(STUDY.replace(old, new, 1))
@@ -102,9 +115,11 @@ def test_a_fault_in_the_study(
 
 
 def test_an_unknown_label(call: Callable[..., Result], study: Path, data: Path) -> None:
-    study.write_text(STUDY.replace(
-        'Fsdd().source("digit")', 'Fsdd().source(OneOf("digit", ("0", "1", "2")))').replace(
-        "experiment =", "from raymtl.tasks import OneOf\nexperiment ="))
+    study.write_text(
+        STUDY.replace(
+            'Fsdd().source("digit")', 'Fsdd().source(OneOf("digit", ("0", "1", "2")))'
+        ).replace("experiment =", "from raymtl.tasks import OneOf\nexperiment =")
+    )
     for command in ("plan", "check", "sweep"):
         text = refused(call(command, study, "--data", data), "digit", "'3'")
         assert "0" in text
@@ -119,8 +134,11 @@ def test_a_label_that_no_limit_knows(call: Callable[..., Result], study: Path, d
 def test_cells_that_are_not_there(
     call: Callable[..., Result], study: Path, data: Path, command: str
 ) -> None:
-    refused(call(command, study, "--data", data, "--only", "fssd*"), "--only 'fssd*'",
-            "fsdd.digit--logmel--shareddnn")
+    refused(
+        call(command, study, "--data", data, "--only", "fssd*"),
+        "--only 'fssd*'",
+        "fsdd.digit--logmel--shareddnn",
+    )
 
 
 @pytest.mark.parametrize("command", ["plan", "check", "stats", "sweep"])
@@ -128,22 +146,38 @@ def test_a_store_that_cannot_be(
     call: Callable[..., Result], study: Path, data: Path, tmp_path: Path, command: str
 ) -> None:
     (tmp_path / "taken").write_text("a file")
-    refused(call(command, study, "--data", data, "--store", tmp_path / "taken"), "--store",
-            "cannot be written")
-    refused(call(command, study, "--data", data, "--store", "s3://bucket/here"),
-            "--store s3://bucket/here", "Mount the bucket")
+    refused(
+        call(command, study, "--data", data, "--store", tmp_path / "taken"),
+        "--store",
+        "cannot be written",
+    )
+    refused(
+        call(command, study, "--data", data, "--store", "s3://bucket/here"),
+        "--store s3://bucket/here",
+        "Mount the bucket",
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_store_without_permission(call: Callable[..., Result], study: Path, data: Path,
-                                    tmp_path: Path) -> None:
+def test_a_store_without_permission(
+    call: Callable[..., Result], study: Path, data: Path, tmp_path: Path
+) -> None:
     (tmp_path / "closed").mkdir(mode=0o500)
-    refused(call("plan", study, "--data", data, "--store", tmp_path / "closed"),
-            "cannot be written (Permission denied)")
+    refused(
+        call("plan", study, "--data", data, "--store", tmp_path / "closed"),
+        "cannot be written (Permission denied)",
+    )
 
 
-@pytest.mark.parametrize("words", [("sweep", "--lanes", "0"), ("sweep", "--bad-files", "mend"),
-                                   ("sweep", "--gpus-per-cell", "-1"), ("plan", "--onyl", "x")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sweep", "--lanes", "0"),
+        ("sweep", "--bad-files", "mend"),
+        ("sweep", "--gpus-per-cell", "-1"),
+        ("plan", "--onyl", "x"),
+    ],
+)
 def test_options_that_cannot_be(
     call: Callable[..., Result], study: Path, words: tuple[str, ...]
 ) -> None:
@@ -169,8 +203,9 @@ def test_a_damaged_recording(
 ) -> None:
     path = data / "fsdd" / BAD
     DAMAGE[damage](path)
-    text = refused(call("plan", study, "--data", data), "1 recordings cannot be used",
-                   "--bad-files skip")
+    text = refused(
+        call("plan", study, "--data", data), "1 recordings cannot be used", "--bad-files skip"
+    )
     assert re.search(rf"{re.escape(str(path))}: \S+ \S+", text)
     told = call("plan", study, "--data", data, "--bad-files", "skip")
     assert told.exit_code == 0
@@ -188,8 +223,11 @@ def test_a_missing_recording_of_a_list(
     gone = sorted((tmp_path / "esc" / "ESC-50" / "audio").glob("*.wav"))[:2]
     for path in gone:
         path.unlink()
-    study.write_text(STUDY.replace("readers.fsdd import Fsdd", "readers.esc import Esc50").replace(
-        'Fsdd().source("digit"), Fsdd().source("speaker")', "Esc50().source()"))
+    study.write_text(
+        STUDY.replace("readers.fsdd import Fsdd", "readers.esc import Esc50").replace(
+            'Fsdd().source("digit"), Fsdd().source("speaker")', "Esc50().source()"
+        )
+    )
     refused(call("plan", study, "--data", tmp_path / "esc"), *(path.name for path in gone))
 
 
@@ -216,10 +254,12 @@ def test_check_says_what_decoding_finds(
 
 # --- what is said ------------------------------------------------------------------------------
 
+
 def test_help_at_80_columns(call: Callable[..., Result]) -> None:
     text = call("--help").output
     assert [line.split()[0] for line in text.split("Commands:\n")[1].splitlines()] == list(
-        main.commands)
+        main.commands
+    )
     for command in main.commands:
         result = call(command, "--help")
         assert result.exit_code == 0
@@ -234,7 +274,8 @@ def test_plan_says_what_is_to_do(call: Callable[..., Result], study: Path, data:
     assert re.search(r"logmel +fsdd\.digit, fsdd\.speaker +160 +\d chunks", result.output)
     assert re.search(r"fsdd\.digit--logmel--shareddnn +1 +0", result.output)
     assert "to do: 160 clips to extract in 1 feature sets, 1 fits, 3 of 3 runs" in (
-        result.output.replace("\n", " "))
+        result.output.replace("\n", " ")
+    )
     assert "a speaker may be on both sides of a split" in result.output.replace("\n", " ")
 
 
@@ -250,7 +291,8 @@ def test_plan_of_a_finished_sweep(
     sweep(plan_of(DIGITS, corpora, tmp_path / "store", training=_training()))
     result = call("plan", study, "--data", corpora)
     assert "0 clips to extract in 0 feature sets, 0 fits, 0 of 3 runs" in (
-        result.output.replace("\n", " "))
+        result.output.replace("\n", " ")
+    )
     assert re.search(r"logmel .* cached", result.output)
     assert re.search(r"fsdd\.digit--logmel--shareddnn +1 +1", result.output)
 
@@ -261,9 +303,7 @@ def _training() -> object:
     return Training(epochs=2, optimiser=Adam(2e-3))
 
 
-def test_only_narrows_what_is_planned(
-    call: Callable[..., Result], study: Path, data: Path
-) -> None:
+def test_only_narrows_what_is_planned(call: Callable[..., Result], study: Path, data: Path) -> None:
     result = call("plan", study, "--data", data, "--only", "fsdd.speaker*")
     assert "2 of 2 runs" in result.output.replace("\n", " ")
     assert "fsdd.digit--" not in result.output
@@ -332,9 +372,7 @@ def test_report_of_a_sweep(call: Callable[..., Result], corpora: Path, tmp_path:
     assert (plan.sweep / "report" / "index.html").stat().st_size > 1_000
 
 
-def test_report_of_a_folder_that_is_no_sweep(
-    call: Callable[..., Result], tmp_path: Path
-) -> None:
+def test_report_of_a_folder_that_is_no_sweep(call: Callable[..., Result], tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     refused(call("report", tmp_path / "folder"), str(tmp_path / "folder"))
 
@@ -367,13 +405,30 @@ def test_a_study_from_any_working_directory(
 
 # --- whole sweeps ------------------------------------------------------------------------------
 
+
 def command(study: Path, data: Path, *words: str) -> subprocess.CompletedProcess[str]:
     store = study.parent / "store"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
     return subprocess.run(
-        [sys.executable, "-m", "raymtl", "sweep", str(study), "--data", str(data), "--store",
-         str(store), "--plain", *words], capture_output=True, text=True, env=environment,
-        timeout=300, check=False)
+        [
+            sys.executable,
+            "-m",
+            "raymtl",
+            "sweep",
+            str(study),
+            "--data",
+            str(data),
+            "--store",
+            str(store),
+            "--plain",
+            *words,
+        ],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
+        check=False,
+    )
 
 
 @pytest.mark.ray

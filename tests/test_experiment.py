@@ -43,8 +43,10 @@ def test_the_same_set_said_twice_is_one() -> None:
     assert combinations(["a", "a", "b"]).of(NAMES) == [("a", "b")]
 
 
-@given(st.lists(st.text("abcdefg", min_size=1, max_size=2), unique=True, min_size=1, max_size=6),
-       st.data())
+@given(
+    st.lists(st.text("abcdefg", min_size=1, max_size=2), unique=True, min_size=1, max_size=6),
+    st.data(),
+)
 def test_sizes_give_every_subset_once(names: list[str], data: st.DataObject) -> None:
     sizes = data.draw(st.sets(st.integers(1, len(names)), min_size=1))
     found = combinations(*sizes).of(names)
@@ -54,14 +56,17 @@ def test_sizes_give_every_subset_once(names: list[str], data: st.DataObject) -> 
     assert found == combinations(*sizes).of(names[::-1])
 
 
-@pytest.mark.parametrize(("which", "words"), [
-    ((4,), "combinations of 4: the study has 3 sources"),
-    ((0,), "combinations of 0"),
-    ((-1,), "combinations of -1"),
-    ((["a", "x"],), "no source 'x'; the study has c, a, b"),
-    (([],), "combination .*: no source in it"),
-    ((), "no combinations"),
-])
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [
+        ((4,), "combinations of 4: the study has 3 sources"),
+        ((0,), "combinations of 0"),
+        ((-1,), "combinations of -1"),
+        ((["a", "x"],), "no source 'x'; the study has c, a, b"),
+        (([],), "combination .*: no source in it"),
+        ((), "no combinations"),
+    ],
+)
 def test_combinations_that_cannot_be(which: tuple[Any, ...], words: str) -> None:
     with pytest.raises(StudyError, match=words):
         combinations(*which).of(NAMES)
@@ -81,8 +86,11 @@ def test_lists_and_tuples_make_the_same_experiment() -> None:
 
 
 def test_the_grid_is_the_product() -> None:
-    study = replace(DIGITS, extractions=[LogMel(bands=8), LogMel(bands=12), Mfcc()],
-                    models=[SharedDnn(width=8), SharedDnn(width=9)])
+    study = replace(
+        DIGITS,
+        extractions=[LogMel(bands=8), LogMel(bands=12), Mfcc()],
+        models=[SharedDnn(width=8), SharedDnn(width=9)],
+    )
     cells = study.cells()
     assert len(cells) == 3 * 3 * 2
     assert len({cell.name for cell in cells}) == len(cells)
@@ -94,46 +102,55 @@ def test_the_grid_is_the_product() -> None:
 def test_short_names_tell_siblings_apart() -> None:
     assert short_names([LogMel()]) == ["logmel"]
     assert short_names([LogMel(bands=8), LogMel(bands=9), Mfcc()]) == [
-        "logmel-bands8", "logmel-bands9", "mfcc"]
+        "logmel-bands8",
+        "logmel-bands9",
+        "mfcc",
+    ]
 
 
-@pytest.mark.parametrize(("changes", "words"), [
-    ({"sources": []}, r"digits: sources is \(\); expected a list of Source values"),
-    ({"sources": Fsdd().source("digit")}, "expected a list of Source values"),
-    ({"sources": [Fsdd()]}, "expected a list of Source values"),
-    ({"extractions": [LogMel]}, "expected a list of Extraction values"),
-    ({"extractions": []}, "extractions is"),
-    ({"models": SharedDnn()}, "expected a list of Model values"),
-    ({"stages": FixedLength(4)}, "expected a list of Stage values"),
-    ({"seeds": ["0"]}, "expected a list of int values"),
-    ({"seeds": []}, "seeds is"),
-    ({"seeds": [0, 1, 0]}, "seed 0 is given twice"),
-    ({"signal": 16_000}, "signal is 16000; expected Signal"),
-    ({"folds": 5}, "folds is 5; expected Splitter"),
-    ({"training": None}, "training is None; expected Training"),
-    ({"combinations": (1, "all")}, "expected Combinations"),
-    ({"combinations": Combinations()}, "no combinations"),
-    ({"combinations": combinations(["fsdd.digits"])}, "no source 'fsdd.digits'"),
-    ({"validation": 0.2}, "expected Validation"),
-    ({"name": "two words"}, "name 'two words': use ASCII letters"),
-    ({"name": "../up"}, "use ASCII letters"),
-    ({"name": ""}, "use ASCII letters"),
-    ({"name": 3}, "name is 3; expected str"),
-    ({"seed": "0"}, "seed is '0'; expected int"),
-    ({"extractions": [LogMel(bands=4), LogMel(bands=4)]}, "two cells are called"),
-])
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sources": []}, r"digits: sources is \(\); expected a list of Source values"),
+        ({"sources": Fsdd().source("digit")}, "expected a list of Source values"),
+        ({"sources": [Fsdd()]}, "expected a list of Source values"),
+        ({"extractions": [LogMel]}, "expected a list of Extraction values"),
+        ({"extractions": []}, "extractions is"),
+        ({"models": SharedDnn()}, "expected a list of Model values"),
+        ({"stages": FixedLength(4)}, "expected a list of Stage values"),
+        ({"seeds": ["0"]}, "expected a list of int values"),
+        ({"seeds": []}, "seeds is"),
+        ({"seeds": [0, 1, 0]}, "seed 0 is given twice"),
+        ({"signal": 16_000}, "signal is 16000; expected Signal"),
+        ({"folds": 5}, "folds is 5; expected Splitter"),
+        ({"training": None}, "training is None; expected Training"),
+        ({"combinations": (1, "all")}, "expected Combinations"),
+        ({"combinations": Combinations()}, "no combinations"),
+        ({"combinations": combinations(["fsdd.digits"])}, "no source 'fsdd.digits'"),
+        ({"validation": 0.2}, "expected Validation"),
+        ({"name": "two words"}, "name 'two words': use ASCII letters"),
+        ({"name": "../up"}, "use ASCII letters"),
+        ({"name": ""}, "use ASCII letters"),
+        ({"name": 3}, "name is 3; expected str"),
+        ({"seed": "0"}, "seed is '0'; expected int"),
+        ({"extractions": [LogMel(bands=4), LogMel(bands=4)]}, "two cells are called"),
+    ],
+)
 def test_what_is_wrong_is_said_at_once(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(StudyError, match=words):
         replace(DIGITS, **changes)
 
 
-@pytest.mark.parametrize(("changes", "words"), [
-    ({"signal": 8_000}, "source fsdd.digit: signal is 8000; expected a Signal"),
-    ({"folds": 4}, "folds is 4; expected a Splitter"),
-    ({"stages": [4]}, "expected Stage values"),
-    ({"label": "a/b"}, "name 'a/b': use ASCII letters"),
-    ({"label": "zwölf"}, "use ASCII letters"),
-])
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"signal": 8_000}, "source fsdd.digit: signal is 8000; expected a Signal"),
+        ({"folds": 4}, "folds is 4; expected a Splitter"),
+        ({"stages": [4]}, "expected Stage values"),
+        ({"label": "a/b"}, "name 'a/b': use ASCII letters"),
+        ({"label": "zwölf"}, "use ASCII letters"),
+    ],
+)
 def test_parts_of_a_source_are_checked(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(StudyError, match=words):
         replace(DIGITS, sources=[Fsdd().source("digit", **changes)])
@@ -159,9 +176,15 @@ def test_two_sources_of_one_name() -> None:
 def clash(**heads: Any) -> Experiment:
     """Two tasks of one name with different labels, in combination."""
     mine = OneOf("category", ("rain", "dog"))
-    return replace(DIGITS, folds=KFold(2), sources=[
-        Esc50().source(), Esc10().source(Esc10().tasks[0], label="ten"),
-        Fsdd().source(replace(mine, name="category"), label="mine", **heads)])
+    return replace(
+        DIGITS,
+        folds=KFold(2),
+        sources=[
+            Esc50().source(),
+            Esc10().source(Esc10().tasks[0], label="ten"),
+            Fsdd().source(replace(mine, name="category"), label="mine", **heads),
+        ],
+    )
 
 
 def test_different_tasks_of_one_name_cannot_share_a_head() -> None:
@@ -198,8 +221,13 @@ def test_two_tasks_of_one_source_cannot_share_a_head() -> None:
 
 def test_parts_of_a_source_replace_the_studys() -> None:
     own = Signal(rate=4_000)
-    study = replace(DIGITS, sources=[
-        Fsdd().source("digit", signal=own, stages=[], folds=KFold(2)), Fsdd().source("speaker")])
+    study = replace(
+        DIGITS,
+        sources=[
+            Fsdd().source("digit", signal=own, stages=[], folds=KFold(2)),
+            Fsdd().source("speaker"),
+        ],
+    )
     digit, speaker = study.sources
     assert (study.signal_of(digit), study.signal_of(speaker)) == (own, DIGITS.signal)
     assert (study.stages_of(digit), study.stages_of(speaker)) == ((), DIGITS.stages)

@@ -69,17 +69,28 @@ def test_commands_and_options_are_there(words: list[str]) -> None:
         return
     command = main.commands.get(words[1])
     assert command is not None, f"no command {words[1]}"
-    options = {name for parameter in command.params if isinstance(parameter, click.Option)
-               for name in parameter.opts}
+    options = {
+        name
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for name in parameter.opts
+    }
     assert {w.split("=")[0] for w in words[2:] if w.startswith("--")} <= options
 
 
 def test_options_named_in_the_text_are_there() -> None:
-    known = {name for command in main.commands.values() for parameter in command.params
-             for name in parameter.opts}
-    named = {option for code in re.findall(r"`([^`\n]+)`", README)
-             for option in re.findall(r"(?<!\S)--[a-z-]+", code)
-             if not re.match(r"(?!raymtl)\w+ ", code)}  # those of other programs are theirs
+    known = {
+        name
+        for command in main.commands.values()
+        for parameter in command.params
+        for name in parameter.opts
+    }
+    named = {
+        option
+        for code in re.findall(r"`([^`\n]+)`", README)
+        for option in re.findall(r"(?<!\S)--[a-z-]+", code)
+        if not re.match(r"(?!raymtl)\w+ ", code)
+    }  # those of other programs are theirs
     assert named
     assert named <= known
 

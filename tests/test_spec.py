@@ -38,11 +38,14 @@ class Probe(Spec):
     value: Any = 0
 
 
-@pytest.mark.parametrize(("spec", "pinned"), [
-    (OneOf("colour", ("red", "green")), "d9c6d7940c229394"),
-    (KFold(4), "11936c8160004af8"),
-    (FixedLength(64), "596809e69921ae8b"),
-])
+@pytest.mark.parametrize(
+    ("spec", "pinned"),
+    [
+        (OneOf("colour", ("red", "green")), "d9c6d7940c229394"),
+        (KFold(4), "11936c8160004af8"),
+        (FixedLength(64), "596809e69921ae8b"),
+    ],
+)
 def test_digests_are_what_they_were(spec: Spec, pinned: str) -> None:
     """A change here makes every store of every user stale: raise `version` knowingly instead."""
     assert digest(spec)[:16] == pinned
@@ -61,8 +64,18 @@ def different(value: Any) -> st.SearchStrategy[Any]:
     return chosen.filter(lambda other: other != value)
 
 
-SPECS = [LogMel(), Adam(1e-3), Signal(), Segments(1.0), SharedCnn(), KFold(), Standardise(),
-         OneOf("colour", ("red", "green")), Training(), Fsdd().source("digit")]
+SPECS = [
+    LogMel(),
+    Adam(1e-3),
+    Signal(),
+    Segments(1.0),
+    SharedCnn(),
+    KFold(),
+    Standardise(),
+    OneOf("colour", ("red", "green")),
+    Training(),
+    Fsdd().source("digit"),
+]
 
 
 @given(st.data())
@@ -99,11 +112,22 @@ def test_a_raised_version_gives_a_new_digest() -> None:
     assert digest(Newer(1)) != older
 
 
-@given(st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(), lambda parts: st.lists(parts, max_size=3).map(tuple), max_leaves=8),
-    st.recursive(st.none() | st.integers() | st.text("01", max_size=2),
-                 lambda parts: st.lists(parts, max_size=3).map(tuple), max_leaves=8))
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(),
+        lambda parts: st.lists(parts, max_size=3).map(tuple),
+        max_leaves=8,
+    ),
+    st.recursive(
+        st.none() | st.integers() | st.text("01", max_size=2),
+        lambda parts: st.lists(parts, max_size=3).map(tuple),
+        max_leaves=8,
+    ),
+)
 def test_different_plain_values_have_different_digests(one: Any, other: Any) -> None:
     assert (digest(Probe(one)) == digest(Probe(other))) == (_typed(one) == _typed(other))
 
@@ -120,30 +144,35 @@ def test_texts_do_not_run_into_each_other() -> None:
     assert digest(("a", ("b",))) != digest((("a",), "b"))
 
 
-@pytest.mark.parametrize(("value", "error", "words"), [
-    ([1, 2], TypeError, "unhashable"),
-    ({"a": 1}, TypeError, "unhashable"),
-    ({1, 2}, TypeError, "unhashable"),
-    (frozenset((1, 2)), TypeError, "frozenset"),
-    (math.nan, ValueError, "no stable digest"),
-    (math.inf, ValueError, "no stable digest"),
-    ((1.0, (-math.inf,)), ValueError, "no stable digest"),
-    (Path("/data"), TypeError, "cannot be part of a spec"),
-    (lambda wave: wave, TypeError, "cannot be part of a spec"),
-    (len, TypeError, "cannot be part of a spec"),
-    (b"bytes", TypeError, "cannot be part of a spec"),
-    (np.float32(1.0), TypeError, "cannot be part of a spec"),
-    (np.int64(1), TypeError, "cannot be part of a spec"),
-    (object(), TypeError, "cannot be part of a spec"),
-])
-def test_what_has_no_stable_meaning_is_refused(value: Any, error: type[Exception],
-                                               words: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "error", "words"),
+    [
+        ([1, 2], TypeError, "unhashable"),
+        ({"a": 1}, TypeError, "unhashable"),
+        ({1, 2}, TypeError, "unhashable"),
+        (frozenset((1, 2)), TypeError, "frozenset"),
+        (math.nan, ValueError, "no stable digest"),
+        (math.inf, ValueError, "no stable digest"),
+        ((1.0, (-math.inf,)), ValueError, "no stable digest"),
+        (Path("/data"), TypeError, "cannot be part of a spec"),
+        (lambda wave: wave, TypeError, "cannot be part of a spec"),
+        (len, TypeError, "cannot be part of a spec"),
+        (b"bytes", TypeError, "cannot be part of a spec"),
+        (np.float32(1.0), TypeError, "cannot be part of a spec"),
+        (np.int64(1), TypeError, "cannot be part of a spec"),
+        (object(), TypeError, "cannot be part of a spec"),
+    ],
+)
+def test_what_has_no_stable_meaning_is_refused(
+    value: Any, error: type[Exception], words: str
+) -> None:
     with pytest.raises(error, match=words):
         digest(Probe(value))
 
 
 def test_a_class_without_the_decorator_is_refused() -> None:
     """Its fields would be missing from the digest."""
+
     class Undecorated(Probe):
         more: int = 1
 
@@ -154,16 +183,25 @@ def test_a_class_without_the_decorator_is_refused() -> None:
 def test_digests_do_not_depend_on_the_process(tmp_path: Path) -> None:
     """Another hash seed, another working directory, another order of imports."""
     study = tmp_path / "mine.py"
-    study.write_text(STUDY + "\n\nfrom dataclasses import dataclass\n\n"
-                     "@dataclass(frozen=True)\nclass Own(LogMel):\n    more: int = 1\n\n"
-                     "own = Own(bands=3)\n")
-    code = ("import sys; from pathlib import Path; from raymtl.study import load_study;"
-            "from raymtl.spec import digest; s = load_study(Path(sys.argv[1]));"
-            "print(digest(s.experiment), digest(sys.modules['study_mine'].own))")
+    study.write_text(
+        STUDY + "\n\nfrom dataclasses import dataclass\n\n"
+        "@dataclass(frozen=True)\nclass Own(LogMel):\n    more: int = 1\n\n"
+        "own = Own(bands=3)\n"
+    )
+    code = (
+        "import sys; from pathlib import Path; from raymtl.study import load_study;"
+        "from raymtl.spec import digest; s = load_study(Path(sys.argv[1]));"
+        "print(digest(s.experiment), digest(sys.modules['study_mine'].own))"
+    )
     said = {
-        subprocess.run([sys.executable, "-c", code, str(study)], text=True, check=True,
-                       capture_output=True, cwd=folder,
-                       env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}).stdout
+        subprocess.run(
+            [sys.executable, "-c", code, str(study)],
+            text=True,
+            check=True,
+            capture_output=True,
+            cwd=folder,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+        ).stdout
         for seed, folder in (("1", tmp_path), ("77", ROOT))
     }
     assert len(said) == 1
@@ -207,14 +245,17 @@ def _own(folder: Path, text: str) -> str:
         del sys.modules["own_extraction"]
 
 
-@pytest.mark.parametrize(("edit", "same"), [
-    (lambda text: text, True),
-    (lambda text: text.replace("unrelated = 1", "unrelated = 2"), True),
-    (lambda text: "# a comment above\n" + text, True),
-    (lambda text: text.replace("2.0", "2.0\n    other: int = 1"), False),
-    (lambda text: text.replace("Twice", "Thrice"), False),
-    (lambda text: text.replace("return 2", "return 3"), False),
-])
+@pytest.mark.parametrize(
+    ("edit", "same"),
+    [
+        (lambda text: text, True),
+        (lambda text: text.replace("unrelated = 1", "unrelated = 2"), True),
+        (lambda text: "# a comment above\n" + text, True),
+        (lambda text: text.replace("2.0", "2.0\n    other: int = 1"), False),
+        (lambda text: text.replace("Twice", "Thrice"), False),
+        (lambda text: text.replace("return 2", "return 3"), False),
+    ],
+)
 def test_the_text_of_a_users_class_is_its_identity(
     tmp_path: Path, edit: Callable[[str], str], same: bool
 ) -> None:

@@ -52,17 +52,25 @@ def test_a_miniature_of_its_own(tmp_path: Path) -> None:
     assert (study.experiment.seeds, study.miniature.seeds) == ((0,), (7,))
 
 
-@pytest.mark.parametrize(("old", "new", "at", "words"), [
-    ("sources=[", "sorces=[", "experiment = ", "TypeError: .* argument 'sorces'"),
-    ("bands=12", "band=12", "LogMel(band=12", "TypeError: .* argument 'band'"),
-    ("epochs=2", "epochs=0", "Training(epochs", "Training: 0 epochs, expected at least 1"),
-    ('"digit"', '"digits"', "Fsdd().source", "Fsdd has no task 'digits'; it has digit, speaker"),
-    ("models=[", "models=)", "models=", "SyntaxError"),
-    ("Fsdd().source(\"digit\")", "Fsd().source()", "Fsd().source", "NameError: .*'Fsd'"),
-    ("from readers.fsdd", "from readers.fsd", "from readers.fsd", "ModuleNotFoundError: .*fsd"),
-    ("from readers.fsdd", "raise SystemExit(0)  #", "raise SystemExit", "SystemExit: 0"),
-    ('"all"', '"both"', "combinations(1", "expected a size, 'all' or a list of names"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "at", "words"),
+    [
+        ("sources=[", "sorces=[", "experiment = ", "TypeError: .* argument 'sorces'"),
+        ("bands=12", "band=12", "LogMel(band=12", "TypeError: .* argument 'band'"),
+        ("epochs=2", "epochs=0", "Training(epochs", "Training: 0 epochs, expected at least 1"),
+        (
+            '"digit"',
+            '"digits"',
+            "Fsdd().source",
+            "Fsdd has no task 'digits'; it has digit, speaker",
+        ),
+        ("models=[", "models=)", "models=", "SyntaxError"),
+        ('Fsdd().source("digit")', "Fsd().source()", "Fsd().source", "NameError: .*'Fsd'"),
+        ("from readers.fsdd", "from readers.fsd", "from readers.fsd", "ModuleNotFoundError: .*fsd"),
+        ("from readers.fsdd", "raise SystemExit(0)  #", "raise SystemExit", "SystemExit: 0"),
+        ('"all"', '"both"', "combinations(1", "expected a size, 'all' or a list of names"),
+    ],
+)
 def test_a_fault_is_one_message_with_the_users_line(
     tmp_path: Path, old: str, new: str, at: str, words: str
 ) -> None:
@@ -81,12 +89,15 @@ def test_a_study_without_an_experiment(tmp_path: Path) -> None:
         load_study(path)
 
 
-@pytest.mark.parametrize(("name", "value", "found"), [
-    ("experiment", "{'name': 'mine'}", "a dict"), ("experiment", "Experiment", "a type"),
-    ("miniature", "[experiment]", "a list")])
-def test_an_experiment_of_the_wrong_type(
-    tmp_path: Path, name: str, value: str, found: str
-) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("experiment", "{'name': 'mine'}", "a dict"),
+        ("experiment", "Experiment", "a type"),
+        ("miniature", "[experiment]", "a list"),
+    ],
+)
+def test_an_experiment_of_the_wrong_type(tmp_path: Path, name: str, value: str, found: str) -> None:
     path = write(tmp_path, f"{STUDY}\n{name} = {value}\n")
     with pytest.raises(StudyError, match=f"'{name}' is {found}; expected an Experiment"):
         load_study(path)
@@ -105,7 +116,7 @@ def test_a_file_of_bytes(tmp_path: Path, content: bytes) -> None:
         load_study(path)
 
 
-READER = '''
+READER = """
 from dataclasses import dataclass
 from typing import ClassVar
 from readers.fsdd import Fsdd
@@ -115,15 +126,17 @@ from my_words import FOLDER
 class Digits(Fsdd):
     corpus: ClassVar[str] = "mydigits"
     folder: ClassVar[str] = FOLDER
-'''
+"""
 
 
 def test_a_reader_beside_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is imported from any working directory, and travels to workers by value."""
     write(tmp_path, READER, "my_reader.py")
     write(tmp_path, 'FOLDER = "here"\n', "my_words.py")
-    path = write(tmp_path, STUDY.replace("from readers.fsdd import Fsdd",
-                                         "from my_reader import Digits as Fsdd"))
+    path = write(
+        tmp_path,
+        STUDY.replace("from readers.fsdd import Fsdd", "from my_reader import Digits as Fsdd"),
+    )
     monkeypatch.chdir(ROOT)
     study = load_study(path)
     assert study.experiment.source_names == ["mydigits.digit", "mydigits.speaker"]

@@ -22,8 +22,9 @@ from raymtl.spec import describe
 _CLIPS = 2
 
 
-def check_study(study: Path, data: Path | None, store: str, only: str | None,
-                console: Console) -> int:
+def check_study(
+    study: Path, data: Path | None, store: str, only: str | None, console: Console
+) -> int:
     """Prints the shape at each step for every extraction × model; returns the exit code."""
     setting = settle(study, data, store)
     experiment = setting.experiment
@@ -39,8 +40,9 @@ def check_study(study: Path, data: Path | None, store: str, only: str | None,
             console.print(f"  [red]error[/] {error}")
     for skipped in corpora.skipped:
         faults += 1
-        console.print(f"cannot be used: {skipped.path}: {skipped.reason}", markup=False,
-                      soft_wrap=True)
+        console.print(
+            f"cannot be used: {skipped.path}: {skipped.reason}", markup=False, soft_wrap=True
+        )
     console.print(f"Faults: {faults}." if faults else "Every step works.")
     return 2 if faults else 0
 
@@ -56,8 +58,9 @@ def _cells(experiment: Experiment, only: str | None) -> list[Cell]:
 class _Check:
     """One cell on a store of its own that is thrown away."""
 
-    def __init__(self, experiment: Experiment, corpora: Corpora, scratch: Path,
-                 console: Console) -> None:
+    def __init__(
+        self, experiment: Experiment, corpora: Corpora, scratch: Path, console: Console
+    ) -> None:
         self._experiment = experiment
         self._corpora = corpora
         self._scratch = scratch
@@ -76,18 +79,24 @@ class _Check:
         rows = two_rows(prepared)
         for row in rows[:1]:
             wave, rate = decode(Path(row.path), prepared.signal, row.start, row.end)
-            self._say("signal", name, [f"{wave.shape[0]} channels", f"{wave.shape[1]} samples",
-                                       f"{rate} Hz"])
+            self._say(
+                "signal",
+                name,
+                [f"{wave.shape[0]} channels", f"{wave.shape[1]} samples", f"{rate} Hz"],
+            )
         root = self._scratch / "features"
         address = feature_address(prepared.signal, cell.extraction, rows, self._corpora.facts)
-        shards = [shard for chunk in chunks(rows, self._corpora.facts)
-                  for shard in extract_chunk(root, [address], prepared.signal, [cell.extraction],
-                                             chunk)]
+        shards = [
+            shard
+            for chunk in chunks(rows, self._corpora.facts)
+            for shard in extract_chunk(root, [address], prepared.signal, [cell.extraction], chunk)
+        ]
         store = FeatureStore(root)
         store.commit(address, {}, shards)
         features = store.open(address)
-        self._say("features", name, _sizes(features.channels, features.frames[0],
-                                           features.features))
+        self._say(
+            "features", name, _sizes(features.channels, features.frames[0], features.features)
+        )
         return FitMember(address, tuple(features.ids))
 
     def _stages(self, cell: Cell, members: Mapping[str, FitMember]) -> dict[str, PartData]:
@@ -98,13 +107,14 @@ class _Check:
             request = FitRequest(self._experiment.stages_of(prepared.source), own, others)
             fitted = fit_all([request], measure_with(store.open))[request.address]
             table, source = prepared.table.select(own.train), prepared.source
-            targets = {task.name: task.encode(table.target(column.name))
-                       for task, column in zip(source.tasks, source.chosen, strict=True)}
+            targets = {
+                task.name: task.encode(table.target(column.name))
+                for task, column in zip(source.tasks, source.chosen, strict=True)
+            }
             inputs = Inputs(store.open(own.features), table.ids, fitted)
             parts[name] = PartData(name, table.ids, inputs, targets)
             shape = parts[name].inputs.shape
-            self._say("stages", name, _sizes(shape.channels, shape.frames or "own",
-                                             shape.features))
+            self._say("stages", name, _sizes(shape.channels, shape.frames or "own", shape.features))
         return parts
 
     def _step(self, cell: Cell, parts: Mapping[str, PartData]) -> None:
@@ -113,8 +123,11 @@ class _Check:
         shape = next(iter(parts.values())).inputs.shape
         network = cell.model.build(shape, list(tasks.values()), seed=0)
         optimiser = self._experiment.training.optimiser.build(network.parameters())
-        self._say("network", type(cell.model).__name__,
-                  [f"{sum(p.numel() for p in network.parameters()):,} parameters"])
+        self._say(
+            "network",
+            type(cell.model).__name__,
+            [f"{sum(p.numel() for p in network.parameters()):,} parameters"],
+        )
         network.train()
         total = torch.zeros(())
         for name, part in parts.items():
@@ -123,10 +136,12 @@ class _Check:
             outputs = network(part.inputs.batch(rows), heads)
             for head in heads:
                 targets = part.targets[head].take(part.inputs.clips[rows])
-                loss = tasks[head].loss(outputs[head], torch.from_numpy(targets.values),
-                                        torch.from_numpy(targets.valid))
-                self._say("head", f"{name}/{head}",
-                          [*outputs[head].shape, f"loss {loss.item():.3f}"])
+                loss = tasks[head].loss(
+                    outputs[head], torch.from_numpy(targets.values), torch.from_numpy(targets.valid)
+                )
+                self._say(
+                    "head", f"{name}/{head}", [*outputs[head].shape, f"loss {loss.item():.3f}"]
+                )
                 total = total + loss
         torch.autograd.backward(total)
         optimiser.step()

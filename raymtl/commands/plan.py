@@ -15,12 +15,19 @@ from raymtl.plan.estimate import Cost, estimate
 _MOST_CELLS = 40
 
 
-def show_plan(study: Path, data: Path | None, store: str, only: str | None, bad_files: str,
-              console: Console) -> None:
+def show_plan(
+    study: Path, data: Path | None, store: str, only: str | None, bad_files: str, console: Console
+) -> None:
     """Prints sources, feature sets, cells and the estimate of what is left."""
     setting = settle(study, data, store)
-    plan = make_plan(setting.study, setting.experiment, setting.data, setting.store,
-                     only=only, bad_files=bad_files)
+    plan = make_plan(
+        setting.study,
+        setting.experiment,
+        setting.data,
+        setting.store,
+        only=only,
+        bad_files=bad_files,
+    )
     console.print(_sources(plan))
     console.print(_features(plan))
     console.print(_cells(plan))
@@ -42,8 +49,9 @@ def _sources(plan: Plan) -> Table:
 
 
 def _features(plan: Plan) -> Table:
-    names = dict(zip(plan.experiment.extractions, short_names(plan.experiment.extractions),
-                     strict=True))
+    names = dict(
+        zip(plan.experiment.extractions, short_names(plan.experiment.extractions), strict=True)
+    )
     table = Table("features", "sources", "clips", "state", box=None)
     for job in plan.features:
         state = "cached" if job.cached else f"{len(job.chunks)} chunks to extract"

@@ -20,8 +20,10 @@ def show_report(sweep: Path, console: Console) -> None:
         PreflightError: for a folder that is no sweep.
     """
     if not any((sweep / part).exists() for part in _PARTS):
-        raise PreflightError(f"{sweep}: not a sweep; it has no {', '.join(_PARTS)}. "
-                             "Give a folder below <store>/sweeps.")
+        raise PreflightError(
+            f"{sweep}: not a sweep; it has no {', '.join(_PARTS)}. "
+            "Give a folder below <store>/sweeps."
+        )
     page = write_report(sweep)
     print_results(sweep, console)
     console.print(f"report: {page}", markup=False, soft_wrap=True)

@@ -51,9 +51,11 @@ def open_store(store: str) -> Path:
         PreflightError: for a URL, or a folder that cannot be written.
     """
     if "://" in store:
-        raise PreflightError(f"--store {store}: features are memory-mapped, so the store must be a "
-                             "folder. Mount the bucket or share (EFS, NFS, s3fs, gcsfuse) and give "
-                             "its path.")
+        raise PreflightError(
+            f"--store {store}: features are memory-mapped, so the store must be a "
+            "folder. Mount the bucket or share (EFS, NFS, s3fs, gcsfuse) and give "
+            "its path."
+        )
     root = Path(store).expanduser().resolve()
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -61,8 +63,10 @@ def open_store(store: str) -> Path:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise PreflightError(f"--store {root}: cannot be written ({error.strerror}). "
-                             "Choose another folder or mend its permissions.") from error
+        raise PreflightError(
+            f"--store {root}: cannot be written ({error.strerror}). "
+            "Choose another folder or mend its permissions."
+        ) from error
     return root
 
 

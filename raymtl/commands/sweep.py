@@ -18,13 +18,25 @@ from raymtl.results.terminal import print_results
 OK, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
 
-def run_sweep(study: Path, data: Path | None, store: str, only: str | None,
-              options: SweepOptions, console: Console) -> int:
+def run_sweep(
+    study: Path,
+    data: Path | None,
+    store: str,
+    only: str | None,
+    options: SweepOptions,
+    console: Console,
+) -> int:
     """Does what the study lacks and shows what came of it; returns the exit code."""
     preflight(options)  # before any data is read
     setting = settle(study, data, store)
-    plan = make_plan(setting.study, setting.experiment, setting.data, setting.store,
-                     only=only, bad_files=options.bad_files)
+    plan = make_plan(
+        setting.study,
+        setting.experiment,
+        setting.data,
+        setting.store,
+        only=only,
+        bad_files=options.bad_files,
+    )
     _greet(plan, setting.miniature, console)
     write_plan(plan, plan.corpora.skipped)
     result = carry_out(plan, setting.store, options, console=console)
@@ -41,8 +53,10 @@ def run_sweep(study: Path, data: Path | None, store: str, only: str | None,
 
 def _greet(plan: Plan, miniature: bool, console: Console) -> None:
     corpus = "miniature corpora" if miniature else "recordings"
-    console.print(f"[bold]{plan.experiment.name}[/]: {len(plan.experiment.sources)} sources of "
-                  f"{corpus}, {len(plan.cells)} cells, {len(plan.runs)} runs")
+    console.print(
+        f"[bold]{plan.experiment.name}[/]: {len(plan.experiment.sources)} sources of "
+        f"{corpus}, {len(plan.cells)} cells, {len(plan.runs)} runs"
+    )
     for note in plan.notes:
         console.print(f"  note: {note}", markup=False)
     if not plan.missing:
@@ -51,11 +65,10 @@ def _greet(plan: Plan, miniature: bool, console: Console) -> None:
 
 def _close(plan: Plan, result: SweepResult, page: Path, console: Console) -> None:
     for failure in result.failed:
-        console.print(f"{failure.status}: {failure.run}: {failure.reason}", markup=False,
-                      soft_wrap=True)
+        console.print(
+            f"{failure.status}: {failure.run}: {failure.reason}", markup=False, soft_wrap=True
+        )
     for skipped in result.skipped:
         console.print(f"skipped: {skipped.path}: {skipped.reason}", markup=False, soft_wrap=True)
-    console.print(f"{result.done} of {len(plan.runs)} runs have a record; "
-                  f"{len(result.failed)} failed.")
     console.print(f"TensorBoard: tensorboard --logdir {plan.sweep}", markup=False, soft_wrap=True)
     console.print(f"report: {page}", markup=False, soft_wrap=True)

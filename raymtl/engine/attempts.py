@@ -91,8 +91,7 @@ class StopFlag:
         now = time.monotonic()
         if not self._stop and now - self._looked >= _STOP_EVERY:
             self._looked = now
-            self._stop = (self._attempt.stop_file.exists()
-                          or not self._attempt.folder.is_dir())
+            self._stop = self._attempt.stop_file.exists() or not self._attempt.folder.is_dir()
         return self._stop
 
 
@@ -135,6 +134,7 @@ def none_left(lock: Path, seconds: float = 60.0) -> Iterator[None]:
                 if time.monotonic() > end:
                     raise PreflightError(
                         f"{lock}: lanes of an earlier sweep are still at work after "
-                        f"{seconds:.0f} s. End those processes and run again.") from None
+                        f"{seconds:.0f} s. End those processes and run again."
+                    ) from None
                 time.sleep(0.1)
         yield

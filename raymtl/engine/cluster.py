@@ -81,24 +81,35 @@ def _start(address: str | None, dashboard: bool) -> None:
         if address is None:
             machine, folder = this_machine(), private_folder()
             _own_token(folder)
-            ray.init(address="local", num_cpus=int(machine.cpus), num_gpus=int(machine.gpus),
-                     include_dashboard=dashboard, object_store_memory=_OBJECT_STORE,
-                     _temp_dir=str(folder), **common)
+            ray.init(
+                address="local",
+                num_cpus=int(machine.cpus),
+                num_gpus=int(machine.gpus),
+                include_dashboard=dashboard,
+                object_store_memory=_OBJECT_STORE,
+                _temp_dir=str(folder),
+                **common,
+            )
         else:
             ray.init(address=address, **common)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = address or "this machine"
-        raise PreflightError(f"--address {where}: no connection to a Ray cluster ({error}). "
-                             "Check the address, and that RAY_AUTH_MODE and the token are the "
-                             "cluster's.") from error
+        raise PreflightError(
+            f"--address {where}: no connection to a Ray cluster ({error}). "
+            "Check the address, and that RAY_AUTH_MODE and the token are the "
+            "cluster's."
+        ) from error
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # errors reach us as values
 
 
 def nodes() -> list[Node]:
     """Machines of the cluster that are alive."""
-    return [Node(n["Resources"].get("CPU", 0), n["Resources"].get("GPU", 0))
-            for n in ray.nodes() if n["Alive"]]
+    return [
+        Node(n["Resources"].get("CPU", 0), n["Resources"].get("GPU", 0))
+        for n in ray.nodes()
+        if n["Alive"]
+    ]
 
 
 def private_folder() -> Path:
@@ -165,17 +176,25 @@ def check_shared(store: Path) -> None:
             ).remote(str(probe), secret, node["NodeID"])
             for node in alive
         }
-        blind = [where for where, answer in pending.items()
-                 if not ray.get(answer, timeout=_PROBE_SECONDS)]
-        blind += [node["NodeManagerAddress"] for node in alive
-                  if not (store / f"{probe.name}-{node['NodeID']}").exists()]
+        blind = [
+            where
+            for where, answer in pending.items()
+            if not ray.get(answer, timeout=_PROBE_SECONDS)
+        ]
+        blind += [
+            node["NodeManagerAddress"]
+            for node in alive
+            if not (store / f"{probe.name}-{node['NodeID']}").exists()
+        ]
     finally:
         for path in store.glob(f"{probe.name}*"):
             path.unlink(missing_ok=True)
     if blind:
-        raise PreflightError(f"--store {store}: not the same folder on "
-                             f"{', '.join(sorted(set(blind)))}. Use one that every machine mounts "
-                             "(NFS, EFS, Filestore).")
+        raise PreflightError(
+            f"--store {store}: not the same folder on "
+            f"{', '.join(sorted(set(blind)))}. Use one that every machine mounts "
+            "(NFS, EFS, Filestore)."
+        )
 
 
 def _sees(probe: str, secret: str, node: str) -> bool:

@@ -52,8 +52,9 @@ class Told:
     stop: Callable[[], bool] = lambda: False
 
 
-def extract_all(jobs: Sequence[FeatureJob], root: Path, told: Told,
-                extract: Extract = extract_chunk) -> None:
+def extract_all(
+    jobs: Sequence[FeatureJob], root: Path, told: Told, extract: Extract = extract_chunk
+) -> None:
     """Extracts and commits every feature set of `jobs`; what is finished is kept, whatever fails.
 
     Args:
@@ -85,8 +86,10 @@ def set_aside_damaged(jobs: Sequence[FeatureJob], root: Path, says: Callable[[st
     for job in jobs:
         damaged = store.damaged(job.address) if store.complete(job.address) else []
         if damaged:
-            says(f"feature set {job.address[:12]}: {', '.join(damaged)} changed after writing; "
-                 "set aside and extracted anew.")
+            says(
+                f"feature set {job.address[:12]}: {', '.join(damaged)} changed after writing; "
+                "set aside and extracted anew."
+            )
             store.quarantine(job.address, "its digest does not verify")
 
 
@@ -106,14 +109,21 @@ def _work(jobs: Sequence[FeatureJob], rows: Mapping[str, Mapping[str, ShardRow]]
         for chunk in job.chunks:
             if chunk.key not in rows[job.address]:
                 wanted.setdefault((job.signal, chunk), []).append(job)
-    work = [Work(tuple(job.address for job in owners), signal,
-                 tuple(job.extraction for job in owners), chunk)
-            for (signal, chunk), owners in wanted.items()]
+    work = [
+        Work(
+            tuple(job.address for job in owners),
+            signal,
+            tuple(job.extraction for job in owners),
+            chunk,
+        )
+        for (signal, chunk), owners in wanted.items()
+    ]
     return sorted(work, key=lambda piece: -piece.chunk.seconds)
 
 
-def _commit_whole(store: FeatureStore, jobs: Sequence[FeatureJob],
-                  rows: Mapping[str, Mapping[str, ShardRow]]) -> None:
+def _commit_whole(
+    store: FeatureStore, jobs: Sequence[FeatureJob], rows: Mapping[str, Mapping[str, ShardRow]]
+) -> None:
     """Commits those of `jobs` that have every shard."""
     for job in jobs:
         keys = {chunk.key for chunk in job.chunks}
@@ -123,8 +133,9 @@ def _commit_whole(store: FeatureStore, jobs: Sequence[FeatureJob],
             store.commit(job.address, spec, [rows[job.address][key] for key in sorted(keys)])
 
 
-def _through_ray(work: Sequence[Work], root: Path, extract: Extract,
-                 stop: Callable[[], bool]) -> Iterator[tuple[Work, list[ShardRow]]]:
+def _through_ray(
+    work: Sequence[Work], root: Path, extract: Extract, stop: Callable[[], bool]
+) -> Iterator[tuple[Work, list[ShardRow]]]:
     """Each piece of work with its shards, as they are finished."""
     if not work:
         return
@@ -198,9 +209,11 @@ def _deadly(crashed: Sequence[Chunk]) -> str:
     paths = list(dict.fromkeys(row.path for chunk in crashed for row in chunk.rows))
     listed = "\n".join(f"  {path}" for path in paths[:_SHOWN])
     more = f"\n  (+{len(paths) - _SHOWN} more)" if len(paths) > _SHOWN else ""
-    return (f"extraction: {len(crashed)} chunks took their process down {_CRASHES + 1} times "
-            f"(out of memory, or a recording that crashes the decoder). One of these:\n{listed}"
-            f"{more}\nMend or remove it, then run again: what is finished is kept.")
+    return (
+        f"extraction: {len(crashed)} chunks took their process down {_CRASHES + 1} times "
+        f"(out of memory, or a recording that crashes the decoder). One of these:\n{listed}"
+        f"{more}\nMend or remove it, then run again: what is finished is kept."
+    )
 
 
 def skipped_clips(jobs: Sequence[FeatureJob], root: Path) -> list[tuple[FeatureJob, Skipped]]:
@@ -209,8 +222,11 @@ def skipped_clips(jobs: Sequence[FeatureJob], root: Path) -> list[tuple[FeatureJ
     for job in jobs:
         with suppress(StoreError):
             reasons = store.open(job.address).skipped
-            found += [(job, Skipped(row.id, row.path, reasons[row.id]))
-                      for row in job.rows if row.id in reasons]
+            found += [
+                (job, Skipped(row.id, row.path, reasons[row.id]))
+                for row in job.rows
+                if row.id in reasons
+            ]
     return found
 
 

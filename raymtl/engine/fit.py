@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,65 +23,66 @@ def open_features(root: Path, address: str) -> FeatureSet:
 
 
 class Meter:
-    """Measures one feature set; an actor, so that it is opened once for all rounds."""
+    """An actor that measures the feature sets it is asked about, each opened once."""
 
-    def __init__(self, root: Path, address: str, open_: Open = open_features) -> None:
-        self._open = partial(open_, root, address)
+    def __init__(self, root: Path, open_: Open = open_features) -> None:
+        self._root, self._open = root, open_
+        self._sets: dict[str, Any] = {}
 
-    @cached_property
-    def _features(self) -> Any:
-        """Opened by the first measurement: an error there reaches the caller as it is."""
-        return self._open()
-
-    def measure(self, wanted: Sequence[Measurement]) -> list[Any]:
+    def measure(self, address: str, wanted: Sequence[Measurement]) -> list[Any]:
         """A summary for each measurement; clips that extraction skipped are left out."""
         fault_point("engine:measure")
-        known, answers = self._features.known, []
+        if address not in self._sets:
+            self._sets[address] = self._open(self._root, address)
+        features, answers = self._sets[address], []
         for measurement in wanted:
-            if any(clip not in known for clip in self._features.skipped):
-                train = tuple(i for i in measurement.train if i not in self._features.skipped)
+            if any(clip not in features.known for clip in features.skipped):
+                train = tuple(i for i in measurement.train if i not in features.skipped)
                 measurement = replace(measurement, train=train)
-            answers.append(measurement.measure(self._features))
+            answers.append(measurement.measure(features))
         return answers
 
 
 class Meters:
-    """The actors of one sweep, one a feature set; at most as many alive as there are CPUs."""
+    """The actors of one sweep, at most one a CPU; a feature set stays with its actor.
+
+    A new process costs seconds and a measurement milliseconds: actors live through all rounds.
+    """
 
     def __init__(self, root: Path, cpus: int, open_: Open = open_features) -> None:
         self._root, self._most, self._open = root, max(cpus, 1), open_
-        self._alive: dict[str, Any] = {}
+        self._actors: list[Any] = []
+        self._owners: dict[str, Any] = {}
 
     def __call__(self, wanted: Sequence[Measurement]) -> list[Any]:
         """The summaries of `wanted`, in its order."""
         places: dict[str, list[int]] = {}
         for place, measurement in enumerate(wanted):
             places.setdefault(measurement.features, []).append(place)
+        asked = {
+            address: self._owner(address).measure.remote(address, [wanted[p] for p in at])
+            for address, at in sorted(places.items())
+        }
         answers: list[Any] = [None] * len(wanted)
-        addresses = sorted(places, key=lambda address: address not in self._alive)
-        for start in range(0, len(addresses), self._most):
-            window = addresses[start : start + self._most]
-            asked = {a: self._actor(a, window).measure.remote([wanted[p] for p in places[a]])
-                     for a in window}
-            for address, reference in asked.items():
-                for place, answer in zip(places[address], ray.get(reference), strict=True):
-                    answers[place] = answer
+        for address, reference in asked.items():
+            for place, answer in zip(places[address], ray.get(reference), strict=True):
+                answers[place] = answer
         return answers
 
-    def _actor(self, address: str, wanted: Sequence[str]) -> Any:
-        if address not in self._alive:
-            idle = [other for other in self._alive if other not in wanted]
-            if len(self._alive) >= self._most and idle:
-                ray.kill(self._alive.pop(idle[0]))
-            kind = ray.remote(num_cpus=1, max_restarts=3, max_task_retries=3)(Meter)
-            self._alive[address] = kind.remote(self._root, address, self._open)
-        return self._alive[address]
+    def _owner(self, address: str) -> Any:
+        if address not in self._owners:
+            if len(self._actors) < self._most:
+                kind = ray.remote(num_cpus=1, max_restarts=3, max_task_retries=3)(Meter)
+                self._actors.append(kind.remote(self._root, self._open))
+            self._owners[address] = self._actors[len(self._owners) % len(self._actors)]
+        return self._owners[address]
 
     def close(self) -> None:
         """Ends the actors: their CPUs are for lanes now."""
-        for actor in self._alive.values():
+        for actor in self._actors:
             ray.kill(actor)
-        self._alive.clear()
+        self._actors.clear()
+        self._owners.clear()
 
 
 def fit_and_save(requests: Sequence[FitRequest], store: Path, cpus: int) -> None:

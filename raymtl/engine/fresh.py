@@ -14,9 +14,15 @@ import numpy as np
 import torch
 from torch import nn
 
-_HOOKS = ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks",
-          "_global_backward_pre_hooks", "_global_buffer_registration_hooks",
-          "_global_module_registration_hooks", "_global_parameter_registration_hooks")
+_HOOKS = (
+    "_global_forward_hooks",
+    "_global_forward_pre_hooks",
+    "_global_backward_hooks",
+    "_global_backward_pre_hooks",
+    "_global_buffer_registration_hooks",
+    "_global_module_registration_hooks",
+    "_global_parameter_registration_hooks",
+)
 
 
 def settle(threads: int = 1) -> Callable[[], None]:

@@ -38,8 +38,8 @@ def train_in_group(cargo: Cargo, jobs: Sequence[RunJob], stop: Callable[[], bool
         for job in left:
             if job.run not in found and cargo.attempt.starts(job.run) >= MOST_STARTS:
                 found[job.run] = Ledger(cargo.sweep / "ledger").write(
-                    job.run, "failed", f"its workers died {MOST_STARTS} times",
-                    digest=job.digest)
+                    job.run, "failed", f"its workers died {MOST_STARTS} times", digest=job.digest
+                )
         left = [job for job in left if job.run not in found]
     if left:
         raise Interrupted(f"{left[0].run}: asked to stop.")
@@ -49,20 +49,24 @@ def train_in_group(cargo: Cargo, jobs: Sequence[RunJob], stop: Callable[[], bool
 
 def _train(cargo: Cargo, jobs: Sequence[RunJob]) -> None:
     names = {source.name for job in jobs for source in job.sources}
-    part = replace(cargo, cells=(tuple(jobs),),
-                   tables={name: cargo.tables[name] for name in names})
+    part = replace(cargo, cells=(tuple(jobs),), tables={name: cargo.tables[name] for name in names})
     trainer = TorchTrainer(
         worker,
         train_loop_config={"cargo": [ray.put(part)]},
-        torch_config=TorchConfig(backend="nccl" if cargo.share.gpus else "gloo",
-                                 timeout_s=_COLLECTIVE_SECONDS),
-        scaling_config=ScalingConfig(num_workers=cargo.share.workers,
-                                     use_gpu=cargo.share.gpus > 0,
-                                     resources_per_worker=cargo.share.worker),
-        run_config=RunConfig(name=f"group-{os.getpid()}-{os.urandom(4).hex()}",
-                             storage_path=str(cargo.sweep / "scratch" / "train"),
-                             failure_config=FailureConfig(max_failures=0,
-                                                          controller_failure_limit=3)))
+        torch_config=TorchConfig(
+            backend="nccl" if cargo.share.gpus else "gloo", timeout_s=_COLLECTIVE_SECONDS
+        ),
+        scaling_config=ScalingConfig(
+            num_workers=cargo.share.workers,
+            use_gpu=cargo.share.gpus > 0,
+            resources_per_worker=cargo.share.worker,
+        ),
+        run_config=RunConfig(
+            name=f"group-{os.getpid()}-{os.urandom(4).hex()}",
+            storage_path=str(cargo.sweep / "scratch" / "train"),
+            failure_config=FailureConfig(max_failures=0, controller_failure_limit=3),
+        ),
+    )
     try:
         trainer.fit()
     except (TrainingFailedError, ray.exceptions.RayError) as error:
@@ -122,14 +126,22 @@ def _run(cargo: Cargo, job: RunJob, bench: Any, stop: _Together) -> bool:
     import torch.distributed as dist
 
     try:
-        entry = cargo.train(job, bench, cargo.sweep, report=_silent, stop=stop.here,
-                            device=_device(), group=dist.group.WORLD)
+        entry = cargo.train(
+            job,
+            bench,
+            cargo.sweep,
+            report=_silent,
+            stop=stop.here,
+            device=_device(),
+            group=dist.group.WORLD,
+        )
     except Interrupted:
         return False
     if entry.status == "failed":
         if dist.get_rank() != 0:  # rank 0 may be waiting for this worker and enter nothing
-            Ledger(cargo.sweep / "ledger").write(job.run, "failed", entry.reason,
-                                                 digest=job.digest, trace=entry.trace)
+            Ledger(cargo.sweep / "ledger").write(
+                job.run, "failed", entry.reason, digest=job.digest, trace=entry.trace
+            )
         raise RunFailed(f"{job.run}: {entry.reason}")
     return True
 

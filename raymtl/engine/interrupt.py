@@ -54,8 +54,12 @@ class Interrupt:
             threading.Thread(target=self._listen, args=(self._reading,), daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._before:
             signal.set_wakeup_fd(-1)
             for number, handler in self._before.items():

@@ -88,8 +88,13 @@ class Lane(tune.Trainable):  # type: ignore[misc]  # ray is untyped
                 interrupted = True
         self._cargo.attempt.say(os.getpid(), "")
         ended = interrupted or not self._left
-        return {"cell_index": self._cell, "interrupted": interrupted, "done": ended,
-                "ended": [(e.run, e.status, e.reason) for e in entries], "lane": os.getpid()}
+        return {
+            "cell_index": self._cell,
+            "interrupted": interrupted,
+            "done": ended,
+            "ended": [(e.run, e.status, e.reason) for e in entries],
+            "lane": os.getpid(),
+        }
 
     def _next(self) -> list[Entry]:
         if self._cargo.share.workers > 1:
@@ -119,9 +124,16 @@ class Lane(tune.Trainable):  # type: ignore[misc]  # ray is untyped
 
         def work() -> None:
             try:
-                answer.append(self._cargo.train(
-                    job, self._bench, self._cargo.sweep, report=partial(self._report, job),
-                    stop=self._stop, device=self._cargo.device))
+                answer.append(
+                    self._cargo.train(
+                        job,
+                        self._bench,
+                        self._cargo.sweep,
+                        report=partial(self._report, job),
+                        stop=self._stop,
+                        device=self._cargo.device,
+                    )
+                )
             except BaseException as error:
                 answer.append(error)  # raised outside: here it would end the actor's re-use
 
@@ -148,8 +160,12 @@ def once(cargo: Cargo, job: RunJob, train: Callable[[], Entry]) -> Entry:
         if job.run in found:
             return found[job.run]
     if starts >= MOST_STARTS:
-        return _failed(cargo, job, f"its process died {starts} times (killed, out of memory or "
-                       "crashed); the logs of Ray's workers say more")
+        return _failed(
+            cargo,
+            job,
+            f"its process died {starts} times (killed, out of memory or "
+            "crashed); the logs of Ray's workers say more",
+        )
     cargo.attempt.started(job.run)
     fault_point("lane:run")
     try:
@@ -167,30 +183,35 @@ def _explained(cargo: Cargo, job: RunJob, error: BaseException) -> Entry:
 
 def _failed(cargo: Cargo, job: RunJob, reason: str, trace: str = "") -> Entry:
     return Ledger(cargo.sweep / "ledger").write(
-        job.run, "failed", reason, digest=job.digest, trace=trace)
+        job.run, "failed", reason, digest=job.digest, trace=trace
+    )
 
 
 class _Watch(tune.Callback):  # type: ignore[misc]
     """Passes what lanes return on to the sweep."""
 
-    def __init__(self, ended: Callable[[Sequence[tuple[str, str, str]]], None],
-                 says: Callable[[str], None]) -> None:
+    def __init__(
+        self, ended: Callable[[Sequence[tuple[str, str, str]]], None], says: Callable[[str], None]
+    ) -> None:
         self._ended, self._says = ended, says
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune writes its callbacks to scratch; nobody restores them
 
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any,
-                        result: dict[str, Any], **info: Any) -> None:
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
         self._ended(result.get("ended", ()))
 
-    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any,
-                         **info: Any) -> None:
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._says("a lane has died; another takes over its cell")
 
 
-def run_lanes(cargo: Cargo, ended: Callable[[Sequence[tuple[str, str, str]]], None],
-              says: Callable[[str], None] = print) -> None:
+def run_lanes(
+    cargo: Cargo,
+    ended: Callable[[Sequence[tuple[str, str, str]]], None],
+    says: Callable[[str], None] = print,
+) -> None:
     """Trains every cell of the cargo, in its order; returns when all are done or told to stop.
 
     Args:
@@ -206,9 +227,11 @@ def run_lanes(cargo: Cargo, ended: Callable[[Sequence[tuple[str, str, str]]], No
         param_space={"cell": tune.grid_search(list(range(len(cargo.cells))))},
         tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=cargo.share.lanes),
         run_config=tune.RunConfig(
-            name=cargo.attempt.folder.name, storage_path=str(cargo.sweep / "scratch" / "tune"),
-            verbose=0, callbacks=[_Watch(ended, says)],
+            name=cargo.attempt.folder.name,
+            storage_path=str(cargo.sweep / "scratch" / "tune"),
+            verbose=0,
+            callbacks=[_Watch(ended, says)],
             failure_config=tune.FailureConfig(max_failures=most),
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+        ),
     ).fit()
-

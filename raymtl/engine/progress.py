@@ -35,16 +35,23 @@ class Progress:
         self._runs = _Rate(0.0)
         self._failed = 0
         self._latest: deque[str] = deque(maxlen=_SHOWN)
-        self._live = Live(console=console, refresh_per_second=2, transient=True,
-                          get_renderable=self._draw) if console.is_terminal and not plain else None
+        self._live = (
+            Live(console=console, refresh_per_second=2, transient=True, get_renderable=self._draw)
+            if console.is_terminal and not plain
+            else None
+        )
 
     def __enter__(self) -> Progress:
         if self._live:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._live:
             self._live.stop()
 
@@ -91,8 +98,10 @@ class Progress:
 
     def _audio_line(self) -> str:
         rate = self._audio
-        return (f"extraction: {_hours(rate.done)} of {_hours(rate.total)} of audio, "
-                f"{rate.speed:.0f} s of it a second, {_left(rate.left)}")
+        return (
+            f"extraction: {_hours(rate.done)} of {_hours(rate.total)} of audio, "
+            f"{rate.speed:.0f} s of it a second, {_left(rate.left)}"
+        )
 
     def _runs_line(self) -> str:
         latest = f"; last: {self._latest[-1]}" if self._latest else ""
@@ -102,8 +111,10 @@ class Progress:
         runs = self._runs
         busy = len([line for line in self._doing() if line])
         done = int(runs.done) - self._failed
-        return (f"runs: {done} done, {busy} running, {self._failed} failed of {int(runs.total)}, "
-                f"{_left(runs.left)}")
+        return (
+            f"runs: {done} done, {busy} running, {self._failed} failed of {int(runs.total)}, "
+            f"{_left(runs.left)}"
+        )
 
     def _draw(self) -> Group:
         with self._lock:
@@ -112,8 +123,10 @@ class Progress:
                 parts.append(_bar(self._audio, self._audio_line()))
             if self._runs.total:
                 parts.append(_bar(self._runs, self._counts()))
-                parts += [Text(f"  {line}", "dim", overflow="ellipsis", no_wrap=True)
-                          for line in (*self._latest, *self._doing())]
+                parts += [
+                    Text(f"  {line}", "dim", overflow="ellipsis", no_wrap=True)
+                    for line in (*self._latest, *self._doing())
+                ]
             elif self._audio.over:
                 parts.append(Text(self._note))
             return Group(*parts)

@@ -71,31 +71,41 @@ def share(options: SweepOptions, nodes: Sequence[Node]) -> Share:
     each = options.gpus_per_cell / options.workers
     _check_gpus(options, each, gpus)
     if options.workers > cpus:
-        raise PreflightError(f"--workers {options.workers}: needs {options.workers} CPUs, there "
-                             f"are {cpus:g}. Ask for fewer workers or give a larger cluster with "
-                             "--address.")
+        raise PreflightError(
+            f"--workers {options.workers}: needs {options.workers} CPUs, there "
+            f"are {cpus:g}. Ask for fewer workers or give a larger cluster with "
+            "--address."
+        )
     possible = _possible(options.workers, each, nodes)
     if not possible:
-        raise PreflightError(f"--workers {options.workers} --gpus-per-cell "
-                             f"{options.gpus_per_cell:g}: no machine can hold one worker with a "
-                             "CPU and its GPU share. Ask for less.")
+        raise PreflightError(
+            f"--workers {options.workers} --gpus-per-cell "
+            f"{options.gpus_per_cell:g}: no machine can hold one worker with a "
+            "CPU and its GPU share. Ask for less."
+        )
     if options.lanes is not None and options.lanes > possible:
-        raise PreflightError(f"--lanes {options.lanes}: each needs {_needs(options)}; there are "
-                             f"{cpus:g} CPUs and {gpus:g} GPUs, enough for {possible}. Ask for "
-                             "fewer lanes or give a larger cluster with --address.")
+        raise PreflightError(
+            f"--lanes {options.lanes}: each needs {_needs(options)}; there are "
+            f"{cpus:g} CPUs and {gpus:g} GPUs, enough for {possible}. Ask for "
+            "fewer lanes or give a larger cluster with --address."
+        )
     return Share(options.lanes or possible, options.workers, each)
 
 
 def _check_gpus(options: SweepOptions, each: float, gpus: float) -> None:
     if options.gpus_per_cell > gpus:
-        raise PreflightError(f"--gpus-per-cell {options.gpus_per_cell:g}: there are {gpus:g} GPUs. "
-                             "Leave the option out to train on CPUs, or give a cluster that has "
-                             "GPUs with --address.")
+        raise PreflightError(
+            f"--gpus-per-cell {options.gpus_per_cell:g}: there are {gpus:g} GPUs. "
+            "Leave the option out to train on CPUs, or give a cluster that has "
+            "GPUs with --address."
+        )
     whole = each == int(each)
     if (each > 1 or (options.workers > 1 and each > 0)) and not whole:
-        raise PreflightError(f"--gpus-per-cell {options.gpus_per_cell:g} --workers "
-                             f"{options.workers}: {each:g} GPUs a worker. Expected whole GPUs, or, "
-                             "with one worker, a part of one.")
+        raise PreflightError(
+            f"--gpus-per-cell {options.gpus_per_cell:g} --workers "
+            f"{options.workers}: {each:g} GPUs a worker. Expected whole GPUs, or, "
+            "with one worker, a part of one."
+        )
 
 
 def _possible(workers: int, gpus: float, nodes: Sequence[Node]) -> int:

@@ -56,8 +56,14 @@ class SweepResult:
     skipped: tuple[Skipped, ...]
 
 
-def carry_out(plan: Plan, store: Path, options: SweepOptions, *, console: Console | None = None,
-              cargo: Callable[..., Cargo] = Cargo) -> SweepResult:
+def carry_out(
+    plan: Plan,
+    store: Path,
+    options: SweepOptions,
+    *,
+    console: Console | None = None,
+    cargo: Callable[..., Cargo] = Cargo,
+) -> SweepResult:
     """Does everything the plan lacks, and may be stopped at any moment.
 
     Args:
@@ -93,8 +99,10 @@ def locked(sweep: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise PreflightError(f"{sweep}: this sweep is being carried out by another process. Wait "
-                             "for it, stop it, or give the study another name.") from None
+        raise PreflightError(
+            f"{sweep}: this sweep is being carried out by another process. Wait "
+            "for it, stop it, or give the study another name."
+        ) from None
     try:
         yield
     finally:
@@ -104,8 +112,16 @@ def locked(sweep: Path) -> Iterator[None]:
 class _Sweep:
     """One attempt at a plan."""
 
-    def __init__(self, plan: Plan, store: Path, options: SweepOptions, console: Console,
-                 attempt: Attempt, interrupt: Interrupt, cargo: Callable[..., Cargo]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        store: Path,
+        options: SweepOptions,
+        console: Console,
+        attempt: Attempt,
+        interrupt: Interrupt,
+        cargo: Callable[..., Cargo],
+    ) -> None:
         self._plan, self._store, self._options = plan, store, options
         self._console, self._attempt, self._interrupt = console, attempt, interrupt
         self._cargo = cargo
@@ -127,8 +143,9 @@ class _Sweep:
         """Features, then fits."""
         root = self._store / "features"
         progress = self._progress
-        told = Told(progress.extraction, progress.extracted, progress.say,
-                    lambda: self._interrupt.asked)
+        told = Told(
+            progress.extraction, progress.extracted, progress.say, lambda: self._interrupt.asked
+        )
         used = self._plan.used_features()
         set_aside_damaged(used, root, progress.say)
         extract_all(used, root, told)
@@ -144,8 +161,14 @@ class _Sweep:
             if job.run in self._plan.entries:
                 ledger.drop(job.run)  # it failed in an earlier attempt; this one tries again
         self._progress.training(len(missing))
-        cargo = self._cargo(store=self._store, sweep=self._plan.sweep, attempt=self._attempt,
-                            share=share, cells=_by_cell(missing), tables=self._plan.tables)
+        cargo = self._cargo(
+            store=self._store,
+            sweep=self._plan.sweep,
+            attempt=self._attempt,
+            share=share,
+            cells=_by_cell(missing),
+            tables=self._plan.tables,
+        )
         run_lanes(cargo, self._ended, self._progress.say)
 
     def _ended(self, ended: Sequence[tuple[str, str, str]]) -> None:
@@ -196,8 +219,11 @@ def _scores(folder: Path) -> str:
     """The test scores of a record in a few words."""
     record = read_record(folder)
     primary = {name: facts["primary"] for name, facts in record.content["tasks"].items()}
-    found = [(s["source"], s["scalars"].get(primary[s["task"]]))
-             for s in record.scores if s["part"] == "test"]
+    found = [
+        (s["source"], s["scalars"].get(primary[s["task"]]))
+        for s in record.scores
+        if s["part"] == "test"
+    ]
     parts = [f"{source} {value:.3f}" for source, value in found if value is not None]
     return ", ".join(parts[:_SHOWN]) + (", ..." if len(parts) > _SHOWN else "")
 
@@ -207,7 +233,9 @@ def _result(plan: Plan, store: Path, interrupted: bool) -> SweepResult:
     found = [entries[job.run] for job in plan.runs if job.run in entries]
     skipped = [entry for prepared in plan.corpora.sources.values() for entry in prepared.skipped]
     skipped += [entry for _, entry in skipped_clips(plan.features, store / "features")]
-    return SweepResult(sum(entry.done for entry in found),
-                       tuple(entry for entry in found if not entry.done), interrupted,
-                       tuple(dict.fromkeys(skipped)))
-
+    return SweepResult(
+        sum(entry.done for entry in found),
+        tuple(entry for entry in found if not entry.done),
+        interrupted,
+        tuple(dict.fromkeys(skipped)),
+    )

@@ -54,17 +54,22 @@ def writing(folder: Path, needed: int) -> Iterator[None]:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise StoreError(_full(folder, needed) if full else
-                         f"{folder}: cannot be written ({error.strerror or error}). Mend its "
-                         "permissions, or choose another folder with --store.") from error
+        raise StoreError(
+            _full(folder, needed)
+            if full
+            else f"{folder}: cannot be written ({error.strerror or error}). Mend its "
+            "permissions, or choose another folder with --store."
+        ) from error
 
 
 def _full(folder: Path, needed: int) -> str:
     free = "?"
     with suppress(OSError):
         free = f"{shutil.disk_usage(folder).free / 2**20:,.0f}"
-    return (f"{folder}: the disk is full ({free} MiB free, at least {needed / 2**20:,.0f} MiB "
-            "needed). Free some space and run again; finished shards are kept.")
+    return (
+        f"{folder}: the disk is full ({free} MiB free, at least {needed / 2**20:,.0f} MiB "
+        "needed). Free some space and run again; finished shards are kept."
+    )
 
 
 def aside_mark() -> str:

@@ -208,8 +208,9 @@ def _kept_channels(found: int, wanted: str | int) -> int:
     if wanted == "stereo":
         return 2
     if isinstance(wanted, int) and wanted != found:
-        raise AudioError(f"{found} channel(s), expected {wanted}. Use Signal(channels='mono') to "
-                         "average them.")
+        raise AudioError(
+            f"{found} channel(s), expected {wanted}. Use Signal(channels='mono') to average them."
+        )
     return found
 
 
@@ -217,8 +218,10 @@ def _only(rates: Sequence[int], rows: Sequence[ClipRow]) -> int:
     """The one native rate of files that are not resampled."""
     found = sorted({rate for rate in rates if rate})
     if len(found) > 1:
-        raise AudioError(f"{rows[0].path} and others: rates {', '.join(map(str, found))} Hz in "
-                         "one source. Set Signal(rate=...) to resample them.")
+        raise AudioError(
+            f"{rows[0].path} and others: rates {', '.join(map(str, found))} Hz in "
+            "one source. Set Signal(rate=...) to resample them."
+        )
     return found[0] if found else 0
 
 

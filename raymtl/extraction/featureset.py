@@ -51,8 +51,9 @@ class FeatureSet:
         try:
             reader = pa.ipc.open_file(pa.memory_map(str(path), "r"))
         except (OSError, pa.ArrowInvalid) as error:
-            raise StoreError(f"{path}: not a feature shard ({error}). Delete its folder and run "
-                             "the sweep again.") from error
+            raise StoreError(
+                f"{path}: not a feature shard ({error}). Delete its folder and run the sweep again."
+            ) from error
         metadata = reader.schema.metadata
         self.channels, self.features = int(metadata[b"channels"]), int(metadata[b"features"])
         for number in range(reader.num_record_batches):
@@ -77,8 +78,10 @@ class FeatureSet:
         except KeyError as error:
             clip = str(error.args[0])
             reason = self.skipped.get(clip, "it is not among the clips extracted")
-            raise StoreError(f"feature set {self.address[:12]}: no features of {clip!r}: {reason}. "
-                             "Leave it out, or extract again.") from None
+            raise StoreError(
+                f"feature set {self.address[:12]}: no features of {clip!r}: {reason}. "
+                "Leave it out, or extract again."
+            ) from None
 
     def matrix(self, row: int) -> Floats:
         """(channels, frames, features) of one clip, a view of the file."""
@@ -150,8 +153,10 @@ class FeatureSet:
         """(channels, frames of all, features)."""
         sizes = self.frames[rows] * self.features
         homes, offsets = self._home[rows], self._offset[rows]
-        adjacent = self.channels == 1 and homes[0] == homes[-1] and bool(
-            (offsets[1:] == offsets[:-1] + sizes[:-1]).all()
+        adjacent = (
+            self.channels == 1
+            and homes[0] == homes[-1]
+            and bool((offsets[1:] == offsets[:-1] + sizes[:-1]).all())
         )
         if adjacent:
             flat = self._flats[int(homes[0])]

@@ -37,9 +37,7 @@ def length(samples: int, own: int, rate: int) -> int:
     return -(-samples * rate // own)
 
 
-def _groups(
-    waves: Sequence[Floats | None], rates: Sequence[int], rate: int
-) -> Iterator[list[int]]:
+def _groups(waves: Sequence[Floats | None], rates: Sequence[int], rate: int) -> Iterator[list[int]]:
     """Clips to convert, those of one rate by length, in groups of at most `_CHANNELS` channels."""
     sizes = {
         at: (rates[at], wave.shape[1], wave.shape[0])
@@ -75,9 +73,7 @@ def _together(waves: Sequence[Floats], own: int, rate: int) -> list[Floats]:
     return list(_apart(converted, waves, own, rate))
 
 
-def _apart(
-    converted: Floats, waves: Sequence[Floats], own: int, rate: int
-) -> Iterator[Floats]:
+def _apart(converted: Floats, waves: Sequence[Floats], own: int, rate: int) -> Iterator[Floats]:
     """Each clip's channels at its length; where soxr, alone, would round that down, a last zero."""
     missing = length(waves[-1].shape[1], own, rate) - converted.shape[1]
     if missing > 0:

@@ -76,8 +76,9 @@ def _layout(form: tuple[int, int, int, bool], data: int, length: int, size: int)
     if length >= _STREAMED:
         length = there
     if length > there:
-        raise AudioError(f"truncated: the header promises {length:,} bytes of samples, "
-                         f"the file holds {there:,}")
+        raise AudioError(
+            f"truncated: the header promises {length:,} bytes of samples, the file holds {there:,}"
+        )
     return Layout(rate, channels, bits, floating, data, length // (channels * bits // 8))
 
 
@@ -93,9 +94,7 @@ def decode(data: memoryview, layout: Layout, mono: bool, out: Floats) -> None:
     downmix(samples.reshape(-1, layout.channels), scale, mono, out)
 
 
-def downmix(
-    frames: npt.NDArray[np.generic], scale: np.float32, mono: bool, out: Floats
-) -> None:
+def downmix(frames: npt.NDArray[np.generic], scale: np.float32, mono: bool, out: Floats) -> None:
     """(frames, channels) of any type, times `scale`, into `out` (channels wanted, frames).
 
     The first channels, or the mean of all (mono); one channel asked for as two is given twice.

@@ -54,8 +54,10 @@ def cut(
     rows = clip_rows(table)
     pieces = [piece for at, row in enumerate(rows) for piece in _pieces(at, row, facts, signal)]
     if not pieces:
-        raise StudyError(f"{table.root}: no clip is as long as a segment ({signal.segments}). "
-                         "Use shorter ones or partial='pad'.")
+        raise StudyError(
+            f"{table.root}: no clip is as long as a segment ({signal.segments}). "
+            "Use shorter ones or partial='pad'."
+        )
     new = table.table.take(pa.array([piece.row for piece in pieces], pa.int64()))
     if signal.segments is not None:
         ids = [_segment_id(rows[piece.row].id, piece) for piece in pieces]
@@ -67,9 +69,7 @@ def cut(
     return ClipTable(new.sort_by("id"), table.root, table.notes)
 
 
-def too_short(
-    table: ClipTable, facts: Mapping[Path, FileFacts], signal: Signal
-) -> list[Skipped]:
+def too_short(table: ClipTable, facts: Mapping[Path, FileFacts], signal: Signal) -> list[Skipped]:
     """Clips that `cut` drops because not even one segment fits."""
     rows = clip_rows(table)
     return [
@@ -99,9 +99,7 @@ def _same(root: Path, what: str, counts: Counter[int], remedy: str) -> None:
         raise StudyError(f"{root}: different {what} in one source: {shown}. Set {remedy}.")
 
 
-def _pieces(
-    at: int, row: ClipRow, facts: Mapping[Path, FileFacts], signal: Signal
-) -> list[_Piece]:
+def _pieces(at: int, row: ClipRow, facts: Mapping[Path, FileFacts], signal: Signal) -> list[_Piece]:
     fact = facts[Path(row.path)]
     if signal.segments is None or fact.error is not None:
         return [_Piece(at, row.start, row.end)]

@@ -168,8 +168,17 @@ class ShardWriter:
         fault_point("shard:after-rename")
         channels, features = self._shape or (0, 0)
         row = ShardRow(
-            self._key, name, self._clips, self._frames, channels, features, self._file.size,
-            self._file.sha256, round(seconds, 6), skipped, cpu,
+            self._key,
+            name,
+            self._clips,
+            self._frames,
+            channels,
+            features,
+            self._file.size,
+            self._file.sha256,
+            round(seconds, 6),
+            skipped,
+            cpu,
         )
         write_durably(self._folder / f"part-{self._key}.json", seal(row.to_json()))
         fault_point("shard:finished")

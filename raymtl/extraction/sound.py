@@ -178,9 +178,7 @@ class _Coded(Recording):
         return _mixed(samples, scale, mono, kept)
 
 
-def _mixed(
-    frames: npt.NDArray[np.generic], scale: np.float32, mono: bool, kept: int
-) -> Floats:
+def _mixed(frames: npt.NDArray[np.generic], scale: np.float32, mono: bool, kept: int) -> Floats:
     wave = np.empty((1 if mono else kept, len(frames)), np.float32)
     riff.downmix(frames, scale, mono, wave)
     return wave
@@ -199,8 +197,10 @@ def check(rate: int, channels: int, frames: int) -> None:
     if frames <= 0:
         raise AudioError("empty: a header but no samples")
     if frames > HOURS * 3600 * rate:
-        raise AudioError(f"claims {frames / rate / 3600:,.0f} hours; more than {HOURS} is taken "
-                         "for a damaged header")
+        raise AudioError(
+            f"claims {frames / rate / 3600:,.0f} hours; more than {HOURS} is taken "
+            "for a damaged header"
+        )
 
 
 def finite(wave: Floats) -> Floats:

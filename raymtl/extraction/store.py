@@ -102,12 +102,16 @@ class FeatureStore:
         """
         manifest = self._manifest(address)
         if manifest is None or not self.complete(address):
-            raise StoreError(f"{self.folder(address)}: no complete feature set here. "
-                             "Run the sweep again to extract it.")
+            raise StoreError(
+                f"{self.folder(address)}: no complete feature set here. "
+                "Run the sweep again to extract it."
+            )
         damaged = self.damaged(address) if verify else []
         if damaged:
-            raise StoreError(f"{self.folder(address)}: {', '.join(damaged)} changed after writing. "
-                             "Run the sweep again: it sets them aside and extracts them anew.")
+            raise StoreError(
+                f"{self.folder(address)}: {', '.join(damaged)} changed after writing. "
+                "Run the sweep again: it sets them aside and extracts them anew."
+            )
         skipped = open_sealed(self.folder(address) / "skipped.json")["skipped"]
         reasons = {clip: reason for clip, _, reason in skipped}
         paths = [self.folder(address) / row.file for row in _shards(manifest) if row.clips]
@@ -134,8 +138,10 @@ class FeatureStore:
                     moved.append((folder / name).rename(_unused(folder, name)))
             sync(folder)
         except OSError as error:
-            raise StoreError(f"{folder}: damaged ({reason}) and cannot be set aside "
-                             f"({error.strerror}). Mend its permissions.") from error
+            raise StoreError(
+                f"{folder}: damaged ({reason}) and cannot be set aside "
+                f"({error.strerror}). Mend its permissions."
+            ) from error
         return moved
 
     @contextmanager
@@ -170,8 +176,13 @@ class FeatureStore:
             _log.warning("%s", error)
             return None
         if manifest.get("format") != FORMAT or manifest.get("address") != address:
-            _log.warning("%s: format %s of %s is not read by this version (format %s); ignored.",
-                         path, manifest.get("format"), str(manifest.get("address"))[:12], FORMAT)
+            _log.warning(
+                "%s: format %s of %s is not read by this version (format %s); ignored.",
+                path,
+                manifest.get("format"),
+                str(manifest.get("address"))[:12],
+                FORMAT,
+            )
             return None
         return manifest
 
@@ -198,12 +209,16 @@ def _shards(manifest: Mapping[str, Any]) -> list[ShardRow]:
 def _check(folder: Path, rows: Sequence[ShardRow]) -> None:
     missing = [row.file for row in rows if _size(folder / row.file) != row.bytes]
     if missing or not rows:
-        raise StoreError(f"{folder}: {', '.join(missing) or 'no shards'}: missing or cut short. "
-                         "Run the sweep again.")
+        raise StoreError(
+            f"{folder}: {', '.join(missing) or 'no shards'}: missing or cut short. "
+            "Run the sweep again."
+        )
     shapes = {(row.channels, row.features) for row in rows if row.clips}
     if len(shapes) > 1:
-        raise StoreError(f"{folder}: clips with {sorted(shapes)} (channels, features) in one "
-                         "source. Set Signal(channels='mono').")
+        raise StoreError(
+            f"{folder}: clips with {sorted(shapes)} (channels, features) in one "
+            "source. Set Signal(channels='mono')."
+        )
 
 
 def _size(path: Path) -> int:

@@ -51,7 +51,9 @@ class Alternating(Batches):
         turns = max(map(len, batches.values()), default=0)
         return [
             {name: queue[turn]}
-            for turn in range(turns) for name, queue in batches.items() if turn < len(queue)
+            for turn in range(turns)
+            for name, queue in batches.items()
+            if turn < len(queue)
         ]
 
 

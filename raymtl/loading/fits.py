@@ -17,8 +17,16 @@ from raymtl.loading.fitted import FORMAT, Affine, Fitted, FittedStages, load_fit
 from raymtl.loading.stages import Features, Stage, check_stages
 from raymtl.spec import digest
 
-__all__ = ["FitMember", "FitRequest", "Measurement", "fit_all", "load_fit", "measure_with",
-           "save_fit"]
+__all__ = [
+    "FitMember",
+    "FitRequest",
+    "Measurement",
+    "fit_all",
+    "load_fit",
+    "measure_with",
+    "save_fit",
+]
+
 
 @dataclass(frozen=True)
 class FitMember:

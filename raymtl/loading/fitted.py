@@ -164,8 +164,10 @@ class FittedStages:
         try:
             return FittedStages(tuple(_from_plain(part) for part in parts))
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"fitted stages: {error!r} in {str(parts)[:80]}; expected what "
-                             "raymtl writes. Delete the file to fit again.") from error
+            raise StoreError(
+                f"fitted stages: {error!r} in {str(parts)[:80]}; expected what "
+                "raymtl writes. Delete the file to fit again."
+            ) from error
 
     def to_json(self) -> str:
         return json.dumps(self.to_plain())
@@ -222,7 +224,9 @@ def load_fit(folder: Path, address: str) -> FittedStages:
     path = folder / f"{address}.json"
     content = open_sealed(path)
     if content["address"] != address or content["format"] != FORMAT:
-        raise StoreError(f"{path}: holds the fit {content['address']} of format "
-                         f"{content['format']}; expected {address} of format {FORMAT}. "
-                         "Delete it to fit again.")
+        raise StoreError(
+            f"{path}: holds the fit {content['address']} of format "
+            f"{content['format']}; expected {address} of format {FORMAT}. "
+            "Delete it to fit again."
+        )
     return FittedStages.from_plain(content["fitted"])

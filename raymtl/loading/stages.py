@@ -45,8 +45,12 @@ class Features(Protocol):
     def row(self, ids: Sequence[str]) -> Rows: ...
 
     def gather(
-        self, rows: Rows, frames: int | None = None, pad: float = 0.0,
-        starts: Rows | None = None, out: Floats | None = None,
+        self,
+        rows: Rows,
+        frames: int | None = None,
+        pad: float = 0.0,
+        starts: Rows | None = None,
+        out: Floats | None = None,
     ) -> tuple[Floats, Rows]: ...
 
     def blocks(self, rows: Rows) -> Iterator[Floats]: ...
@@ -62,8 +66,9 @@ class Stage(Spec, ABC):
 
     def __post_init__(self) -> None:
         if self.scope not in ("source", "combination"):
-            raise StudyError(f"{type(self).__name__}: scope={self.scope!r}, expected source or "
-                             "combination.")
+            raise StudyError(
+                f"{type(self).__name__}: scope={self.scope!r}, expected source or combination."
+            )
 
     @property
     def measured(self) -> bool:
@@ -164,8 +169,10 @@ class FixedLength(Stage):
         super().__post_init__()
         named = self.frames in ("median", "minimum", "maximum")
         if not named and (isinstance(self.frames, str) or self.frames < 1):
-            raise StudyError(f"FixedLength: frames={self.frames!r}, expected a number of 1 or "
-                             "more, 'median', 'minimum' or 'maximum'.")
+            raise StudyError(
+                f"FixedLength: frames={self.frames!r}, expected a number of 1 or "
+                "more, 'median', 'minimum' or 'maximum'."
+            )
 
     @property
     def measured(self) -> bool:
@@ -222,14 +229,18 @@ def check_stages(stages: Sequence[Spec]) -> tuple[Stage, ...]:
     kept: list[Stage] = []
     for stage in stages:
         if not isinstance(stage, Stage):
-            raise StudyError(f"stages: {stage!r} is not a stage. Use Standardise, MinMax, "
-                             "FixedLength or Windows.")
+            raise StudyError(
+                f"stages: {stage!r} is not a stage. Use Standardise, MinMax, "
+                "FixedLength or Windows."
+            )
         kept.append(stage)
     for kind in (FixedLength, Windows):
         if sum(isinstance(stage, kind) for stage in kept) > 1:
             raise StudyError(f"stages: {kind.__name__} appears twice. Keep one.")
     kinds = [type(stage) for stage in kept]
     if Windows in kinds and FixedLength in kinds[kinds.index(Windows) :]:
-        raise StudyError("stages: FixedLength after Windows, whose rows already have one length. "
-                         "Put FixedLength first, or drop it.")
+        raise StudyError(
+            "stages: FixedLength after Windows, whose rows already have one length. "
+            "Put FixedLength first, or drop it."
+        )
     return tuple(kept)

@@ -39,8 +39,10 @@ class SharedCnn(Model):
 
     def __post_init__(self) -> None:
         if not isinstance(self.width, int) and len(self.width) != self.depth:
-            raise StudyError(f"SharedCnn: {len(self.width)} widths for depth {self.depth}. "
-                             "Give one width a block, or a single number.")
+            raise StudyError(
+                f"SharedCnn: {len(self.width)} widths for depth {self.depth}. "
+                "Give one width a block, or a single number."
+            )
         if self.pool not in ("max", "mean"):
             raise StudyError(f"SharedCnn: pool={self.pool!r}, expected max or mean.")
 
@@ -82,8 +84,7 @@ class Blocks(nn.Module):
         super().__init__()
         widths = (shape.channels, *model.widths)
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(a, b, model.kernel, padding=_PADDING, bias=False)
-            for a, b in pairwise(widths)
+            nn.Conv2d(a, b, model.kernel, padding=_PADDING, bias=False) for a, b in pairwise(widths)
         )
         self.norms = nn.ModuleList(MaskedNorm(width) for width in model.widths)
         self.dropout = nn.Dropout(model.dropout) if model.dropout else nn.Identity()

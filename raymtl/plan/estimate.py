@@ -119,8 +119,10 @@ def _step_cost(job: RunJob, shape: InputShape) -> tuple[float, int]:
     torch.set_num_threads(1)  # as lanes do
     network = job.cell.model.build(shape, job.tasks, seed=0)
     size = job.training.batches.size
-    inputs = {"features": torch.zeros(size, shape.channels, shape.frames or 1, shape.features),
-              "lengths": torch.full((size,), shape.frames or 1)}
+    inputs = {
+        "features": torch.zeros(size, shape.channels, shape.frames or 1, shape.features),
+        "lengths": torch.full((size,), shape.frames or 1),
+    }
     began, steps = time.perf_counter(), 0
     while steps < _TRIED_STEPS and time.perf_counter() - began < _TRIED_SECONDS:
         torch.autograd.backward([output.sum() for output in network(inputs).values()])

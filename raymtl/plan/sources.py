@@ -54,10 +54,15 @@ class Corpora:
     def content(self, source: str) -> dict[str, str]:
         """Clip id to what is heard in it: equal for byte-identical recordings."""
         table = self.sources[source].table
-        spans = zip(table.table.column("start").to_pylist(), table.table.column("end").to_pylist(),
-                    strict=True)
-        return {i: f"{self.facts[path].sha256}@{start}-{end}"
-                for i, path, (start, end) in zip(table.ids, table.paths(), spans, strict=True)}
+        spans = zip(
+            table.table.column("start").to_pylist(),
+            table.table.column("end").to_pylist(),
+            strict=True,
+        )
+        return {
+            i: f"{self.facts[path].sha256}@{start}-{end}"
+            for i, path, (start, end) in zip(table.ids, table.paths(), spans, strict=True)
+        }
 
 
 def prepare(experiment: Experiment, data: Path, cache: Path | None, bad_files: str) -> Corpora:
@@ -95,8 +100,10 @@ def _labelled(table: ClipTable, source: Source) -> ClipTable:
     valid = [pc.is_valid(table.target(task.name)).to_numpy() for task in source.chosen]
     kept = table.where(np.logical_or.reduce(valid))
     if not len(kept):
-        raise ReaderError(f"source {source.name}: no clip of {table.root} has a target for "
-                          f"{', '.join(t.name for t in source.chosen)}.")
+        raise ReaderError(
+            f"source {source.name}: no clip of {table.root} has a target for "
+            f"{', '.join(t.name for t in source.chosen)}."
+        )
     for task in source.chosen:
         if not _events(kept, task.name):
             task.encode(kept.target(task.name))  # an unknown label is said now
@@ -108,10 +115,14 @@ def _events(table: ClipTable, task: str) -> bool:
     return bool(pa.types.is_list(kind) and pa.types.is_struct(kind.value_type))
 
 
-def _usable(table: ClipTable, facts: Mapping[Path, FileFacts], bad_files: str,
-            name: str) -> tuple[ClipTable, tuple[Skipped, ...]]:
-    errors = [(i, str(path), facts[path].error)
-              for i, path in zip(table.ids, table.paths(), strict=True) if facts[path].error]
+def _usable(
+    table: ClipTable, facts: Mapping[Path, FileFacts], bad_files: str, name: str
+) -> tuple[ClipTable, tuple[Skipped, ...]]:
+    errors = [
+        (i, str(path), facts[path].error)
+        for i, path in zip(table.ids, table.paths(), strict=True)
+        if facts[path].error
+    ]
     skipped = tuple(Skipped(i, path, str(error)) for i, path, error in errors)
     if skipped and bad_files == "fail":
         raise AudioError(unreadable(name, skipped))
@@ -123,8 +134,12 @@ def unreadable(name: str, skipped: tuple[Skipped, ...], most: int = 20) -> str:
     """One message for all clips of a source that cannot be used."""
     lines = [f"  {s.path}: {s.reason}" for s in skipped[:most]]
     more = f"\n  (+{len(skipped) - most} more)" if len(skipped) > most else ""
-    return (f"source {name}: {len(skipped)} recordings cannot be used:\n" + "\n".join(lines) + more
-            + "\nMend or remove them, or pass --bad-files skip to go on without them.")
+    return (
+        f"source {name}: {len(skipped)} recordings cannot be used:\n"
+        + "\n".join(lines)
+        + more
+        + "\nMend or remove them, or pass --bad-files skip to go on without them."
+    )
 
 
 def _learnt(experiment: Experiment) -> dict[str, frozenset[str]]:
@@ -136,9 +151,14 @@ def _learnt(experiment: Experiment) -> dict[str, frozenset[str]]:
     return learnt
 
 
-def _prepared(source: Source, table: ClipTable, skipped: tuple[Skipped, ...],
-              facts: Mapping[Path, FileFacts], experiment: Experiment,
-              learnt: Mapping[str, frozenset[str]]) -> Prepared:
+def _prepared(
+    source: Source,
+    table: ClipTable,
+    skipped: tuple[Skipped, ...],
+    facts: Mapping[Path, FileFacts],
+    experiment: Experiment,
+    learnt: Mapping[str, frozenset[str]],
+) -> Prepared:
     signal = experiment.signal_of(source)
     table = cut(table, facts, signal, source.chosen)
     rows = clip_rows(table)
@@ -147,17 +167,24 @@ def _prepared(source: Source, table: ClipTable, skipped: tuple[Skipped, ...],
     notes = [f"{source.reader.corpus}: {note}" for note in table.notes]
     present = {group.split(":")[0] for groups in table.groups() for group in groups}
     for kind in sorted(present & kinds if source.groups is None else set()):
-        notes.append(f"{source.reader.corpus}: a {kind} may be on both sides of a split, for a "
-                     f"task of this study tells its {kind}s apart.")
-    return Prepared(source, signal, _respecting(table, source.groups, kinds), rows, skipped,
-                    tuple(notes))
+        notes.append(
+            f"{source.reader.corpus}: a {kind} may be on both sides of a split, for a "
+            f"task of this study tells its {kind}s apart."
+        )
+    return Prepared(
+        source, signal, _respecting(table, source.groups, kinds), rows, skipped, tuple(notes)
+    )
 
 
-def _respecting(table: ClipTable, kept: tuple[str, ...] | None,
-                learnt: frozenset[str]) -> ClipTable:
+def _respecting(
+    table: ClipTable, kept: tuple[str, ...] | None, learnt: frozenset[str]
+) -> ClipTable:
     groups = [
-        [g for g in groups
-         if (g.split(":")[0] in kept if kept is not None else g.split(":")[0] not in learnt)]
+        [
+            g
+            for g in groups
+            if (g.split(":")[0] in kept if kept is not None else g.split(":")[0] not in learnt)
+        ]
         for groups in table.groups()
     ]
     at = table.table.schema.get_field_index("groups")
@@ -169,5 +196,6 @@ def clip_rows(table: ClipTable) -> tuple[ClipRow, ...]:
     """What extraction needs to know of each clip."""
     starts = table.table.column("start").to_pylist()
     ends = table.table.column("end").to_pylist()
-    return tuple(ClipRow(*row) for row in
-                 zip(table.ids, map(str, table.paths()), starts, ends, strict=True))
+    return tuple(
+        ClipRow(*row) for row in zip(table.ids, map(str, table.paths()), starts, ends, strict=True)
+    )

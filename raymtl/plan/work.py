@@ -85,17 +85,26 @@ class Plan:
     def needed_fits(self) -> list[FitRequest]:
         """Fits that a missing run needs and the store lacks."""
         needed = {source.fit for job in self.missing for source in job.sources}
-        return [request for address, request in self.fits.items()
-                if address in needed and not _is_fitted(self.store / "fits", address)]
+        return [
+            request
+            for address, request in self.fits.items()
+            if address in needed and not _is_fitted(self.store / "fits", address)
+        ]
 
 
-def make_plan(study: Study, experiment: Experiment, data: Path, store: Path, *,
-              only: str | None = None, bad_files: str = "fail") -> Plan:
+def make_plan(
+    study: Study,
+    experiment: Experiment,
+    data: Path,
+    store: Path,
+    *,
+    only: str | None = None,
+    bad_files: str = "fail",
+) -> Plan:
     """Reads and inspects the data, splits it, and addresses every result the study asks for.
 
     Args:
-        only: shell pattern; cells whose name matches, or whose source, extraction or model name
-            does, are planned.
+        only: plan the cells whose name matches this shell pattern or, without ``*?[``, holds it.
 
     Raises:
         RaymtlError: for anything wrong with study or data.
@@ -106,11 +115,23 @@ def make_plan(study: Study, experiment: Experiment, data: Path, store: Path, *,
     features = _features(experiment, corpora, cells, store)
     addresses = {(name, job.extraction): job.address for job in features for name in job.sources}
     jobs, fits = _Jobs(experiment, corpora.sources, splits, addresses).all(cells)
-    entries, notes = reconcile(store / "sweeps" / experiment.name,
-                               {job.run: job.digest for job in jobs})
+    entries, notes = reconcile(
+        store / "sweeps" / experiment.name, {job.run: job.digest for job in jobs}
+    )
     notes = [*notes, *(n for p in corpora.sources.values() for n in p.notes), *_conflicts(splits)]
-    return Plan(study, experiment, store, corpora, splits, features, fits, cells, jobs, entries,
-                tuple(dict.fromkeys(notes)))
+    return Plan(
+        study,
+        experiment,
+        store,
+        corpora,
+        splits,
+        features,
+        fits,
+        cells,
+        jobs,
+        entries,
+        tuple(dict.fromkeys(notes)),
+    )
 
 
 def _is_fitted(folder: Path, address: str) -> bool:
@@ -130,7 +151,8 @@ def chosen(cells: Sequence[Cell], only: str | None) -> list[Cell]:
     """
     if only is None:
         return list(cells)
-    found = [cell for cell in cells if fnmatch(cell.name, only) or fnmatch(cell.name, f"*{only}*")]
+    pattern = only if any(sign in only for sign in "*?[") else f"*{only}*"
+    found = [cell for cell in cells if fnmatch(cell.name, pattern)]
     if not found:
         names = "\n  ".join(cell.name for cell in cells[:10])
         raise StudyError(f"--only {only!r} matches no cell. The first cells are:\n  {names}")
@@ -139,8 +161,13 @@ def chosen(cells: Sequence[Cell], only: str | None) -> list[Cell]:
 
 def _split(experiment: Experiment, corpora: Corpora) -> list[Split]:
     inputs = [
-        SplitInput(name, prepared.table, prepared.source.chosen,
-                   experiment.folds_of(prepared.source), corpora.content(name))
+        SplitInput(
+            name,
+            prepared.table,
+            prepared.source.chosen,
+            experiment.folds_of(prepared.source),
+            corpora.content(name),
+        )
         for name, prepared in corpora.sources.items()
     ]
     return list(split_sources(inputs, experiment.validation, experiment.seed))
@@ -152,12 +179,16 @@ def _conflicts(splits: Sequence[Split]) -> list[str]:
         for c in split.conflicts:
             key = (c.trained, c.tested, c.group.split(":")[0])
             counts[key] = counts.get(key, 0) + 1
-    return [f"official splits put {n} {kind} groups on both sides: trained in {trained}, "
-            f"tested in {tested}" for (trained, tested, kind), n in sorted(counts.items())]
+    return [
+        f"official splits put {n} {kind} groups on both sides: trained in {trained}, "
+        f"tested in {tested}"
+        for (trained, tested, kind), n in sorted(counts.items())
+    ]
 
 
-def _features(experiment: Experiment, corpora: Corpora, cells: Sequence[Cell],
-              store: Path) -> list[FeatureJob]:
+def _features(
+    experiment: Experiment, corpora: Corpora, cells: Sequence[Cell], store: Path
+) -> list[FeatureJob]:
     needed = {(name, cell.extraction) for cell in cells for name in cell.sources}
     owners: dict[str, list[str]] = {}
     parts: dict[str, tuple[Prepared, Extraction]] = {}
@@ -169,8 +200,15 @@ def _features(experiment: Experiment, corpora: Corpora, cells: Sequence[Cell],
                 parts[address] = (prepared, extraction)
     features = FeatureStore(store / "features")
     return [
-        FeatureJob(address, prepared.signal, extraction, tuple(owners[address]), prepared.rows,
-                   tuple(chunks(prepared.rows, corpora.facts)), features.complete(address))
+        FeatureJob(
+            address,
+            prepared.signal,
+            extraction,
+            tuple(owners[address]),
+            prepared.rows,
+            tuple(chunks(prepared.rows, corpora.facts)),
+            features.complete(address),
+        )
         for address, (prepared, extraction) in parts.items()
     ]
 
@@ -178,8 +216,13 @@ def _features(experiment: Experiment, corpora: Corpora, cells: Sequence[Cell],
 class _Jobs:
     """Builds run jobs and the fits they need; digests of long id lists are made once."""
 
-    def __init__(self, experiment: Experiment, sources: Mapping[str, Prepared],
-                 splits: Sequence[Split], addresses: Mapping[tuple[str, Extraction], str]) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        sources: Mapping[str, Prepared],
+        splits: Sequence[Split],
+        addresses: Mapping[tuple[str, Extraction], str],
+    ) -> None:
         self._experiment = experiment
         self._sources = sources
         self._splits = splits
@@ -199,8 +242,10 @@ class _Jobs:
         return jobs, self._fits
 
     def _members(self, cell: Cell, split: Split) -> tuple[SourceInRun, ...]:
-        own = {name: FitMember(self._addresses[name, cell.extraction], split.parts[name].train)
-               for name in cell.sources}
+        own = {
+            name: FitMember(self._addresses[name, cell.extraction], split.parts[name].train)
+            for name in cell.sources
+        }
         members = []
         for name in cell.sources:
             source, part = self._sources[name].source, split.parts[name]
@@ -208,25 +253,57 @@ class _Jobs:
             request = FitRequest(self._experiment.stages_of(source), own[name], others)
             address = request.address
             self._fits.setdefault(address, request)
-            members.append(SourceInRun(
-                name, source.tasks, tuple(t.name for t in source.chosen), own[name].features,
-                address, part.train, part.validation, part.test))
+            members.append(
+                SourceInRun(
+                    name,
+                    source.tasks,
+                    tuple(t.name for t in source.chosen),
+                    own[name].features,
+                    address,
+                    part.train,
+                    part.validation,
+                    part.test,
+                )
+            )
         return tuple(members)
 
-    def _job(self, cell: Cell, split: Split, repeat: int,
-             members: tuple[SourceInRun, ...]) -> RunJob:
+    def _job(
+        self, cell: Cell, split: Split, repeat: int, members: tuple[SourceInRun, ...]
+    ) -> RunJob:
         seed = _seed(self._experiment.seed, repeat, split.fold)
-        address = digest({
-            "format": RUN_FORMAT, "model": cell.model, "training": self._experiment.training,
-            "seed": seed,
-            "sources": [[m.name, m.features, m.fit, list(m.tasks), self._targets[m.name],
-                         *map(self._ids, (m.train, m.validation, m.test))] for m in members],
-        })
+        address = digest(
+            {
+                "format": RUN_FORMAT,
+                "model": cell.model,
+                "training": self._experiment.training,
+                "seed": seed,
+                "sources": [
+                    [
+                        m.name,
+                        m.features,
+                        m.fit,
+                        list(m.tasks),
+                        self._targets[m.name],
+                        *map(self._ids, (m.train, m.validation, m.test)),
+                    ]
+                    for m in members
+                ],
+            }
+        )
         names = set(cell.sources)
         conflicts = tuple(c for c in split.conflicts if {c.trained, c.tested} <= names)
         run = f"{cell.name[:80]}.f{split.fold}.s{repeat}-{address[:12]}"
-        return RunJob(run, address, cell, split.fold, repeat, seed, members,
-                      self._experiment.training, conflicts)
+        return RunJob(
+            run,
+            address,
+            cell,
+            split.fold,
+            repeat,
+            seed,
+            members,
+            self._experiment.training,
+            conflicts,
+        )
 
     def _ids(self, ids: tuple[str, ...]) -> str:
         if id(ids) not in self._digests:  # the tuples live as long as the splits do

@@ -33,14 +33,30 @@ def _plan(plan: Plan, skipped: Sequence[Skipped]) -> dict[str, Any]:
     return {
         "name": plan.experiment.name,
         "question": plan.study.question,
-        "cells": [{"name": cell.name, "sources": list(cell.sources),
-                   "extraction": repr(cell.extraction), "model": repr(cell.model)}
-                  for cell in plan.cells],
-        "runs": [{"run": job.run, "digest": job.digest, "cell": job.cell.name, "fold": job.fold,
-                  "seed": job.repeat} for job in plan.runs],
+        "cells": [
+            {
+                "name": cell.name,
+                "sources": list(cell.sources),
+                "extraction": repr(cell.extraction),
+                "model": repr(cell.model),
+            }
+            for cell in plan.cells
+        ],
+        "runs": [
+            {
+                "run": job.run,
+                "digest": job.digest,
+                "cell": job.cell.name,
+                "fold": job.fold,
+                "seed": job.repeat,
+            }
+            for job in plan.runs
+        ],
         "sources": {name: _source(plan, name) for name in plan.corpora.sources},
-        "skipped": [{"source": s.id.split("/")[0], "id": s.id, "path": s.path,
-                     "reason": s.reason} for s in skipped],
+        "skipped": [
+            {"source": s.id.split("/")[0], "id": s.id, "path": s.path, "reason": s.reason}
+            for s in skipped
+        ],
         "notes": list(plan.notes),
     }
 
@@ -52,8 +68,10 @@ def _source(plan: Plan, name: str) -> dict[str, Any]:
         "reader": repr(prepared.source.reader),
         "clips": len(prepared.table),
         "tasks": [task.name for task in prepared.source.tasks],
-        "folds": [{"train": len(p.train), "validation": len(p.validation), "test": len(p.test)}
-                  for p in parts],
+        "folds": [
+            {"train": len(p.train), "validation": len(p.validation), "test": len(p.test)}
+            for p in parts
+        ],
     }
 
 
@@ -70,9 +88,15 @@ def _environment(plan: Plan) -> dict[str, Any]:
 
 def _commit(folder: Path) -> str | None:
     """The commit that the study's folder is at, with '+' when it has changes; None without git."""
+
     def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True,
-                              check=True, timeout=10).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", str(folder), *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
 
     try:
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")

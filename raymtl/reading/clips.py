@@ -31,8 +31,9 @@ from raymtl.tasks import Task
 
 SPLITS = ("train", "validation", "test")
 TARGET = "target:"
-EVENTS = pa.list_(pa.struct([("start", pa.float64()), ("end", pa.float64()),
-                             ("label", pa.string())]))  # seconds from the start of the file
+EVENTS = pa.list_(
+    pa.struct([("start", pa.float64()), ("end", pa.float64()), ("label", pa.string())])
+)  # seconds from the start of the file
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,9 @@ class ClipTable:
         wanted = pa.array(sorted(ids), pa.string())
         at = pc.index_in(wanted, value_set=self.table.column("id").combine_chunks())
         if at.null_count:
-            missing = [i for i, row in zip(wanted.to_pylist(), at.to_pylist(), strict=True)
-                       if row is None]
+            missing = [
+                i for i, row in zip(wanted.to_pylist(), at.to_pylist(), strict=True) if row is None
+            ]
             raise ReaderError(f"{self.root}: {_some(missing)} not in the clip table.")
         return replace(self, table=self.table.take(at))
 
@@ -137,8 +139,10 @@ def _validate(table: pa.Table, root: Path) -> None:
         raise ReaderError(f"{root}: no clips found. Check that the corpus is unpacked here.")
     twice = [i for i, n in Counter(table.column("id").to_pylist()).items() if n > 1]
     if twice:
-        raise ReaderError(f"{root}: clip id {_some(twice)} appears more than once. "
-                          "Ids must be unique; look for duplicate rows in the metadata.")
+        raise ReaderError(
+            f"{root}: clip id {_some(twice)} appears more than once. "
+            "Ids must be unique; look for duplicate rows in the metadata."
+        )
     for name in dict.fromkeys(table.column("audio").to_pylist()):
         _inside(name, root)
     bad = sorted({s for s in table.column("split").to_pylist() if s not in (None, *SPLITS)})
@@ -147,15 +151,19 @@ def _validate(table: pa.Table, root: Path) -> None:
     for groups in table.column("groups").to_pylist():
         for group in groups or ():
             if ":" not in group:
-                raise ReaderError(f"{root}: group {group!r} has no namespace; write 'kind:name', "
-                                  "as in 'speaker:ravdess/07'.")
+                raise ReaderError(
+                    f"{root}: group {group!r} has no namespace; write 'kind:name', "
+                    "as in 'speaker:ravdess/07'."
+                )
 
 
 def _inside(name: str, root: Path) -> None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name:
-        raise ReaderError(f"{root}: audio path {name!r} leaves the corpus folder. "
-                          "Paths in metadata must lie below it.")
+        raise ReaderError(
+            f"{root}: audio path {name!r} leaves the corpus folder. "
+            "Paths in metadata must lie below it."
+        )
 
 
 def _some(values: Sequence[object], most: int = 20) -> str:

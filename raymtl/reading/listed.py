@@ -27,8 +27,10 @@ def keep(
     lost = sorted(set(names) - kept)
     notes = extra(names, present, by)
     if lost:
-        notes += (f"{len(lost)} of {len(set(names))} audio files that {by} lists are missing and "
-                  f"are left out, first {lost[0]}",)
+        notes += (
+            f"{len(lost)} of {len(set(names))} audio files that {by} lists are missing and "
+            f"are left out, first {lost[0]}",
+        )
     return kept, notes
 
 
@@ -49,8 +51,10 @@ def label(found: str, labels: Collection[str], where: str) -> str:
         ReaderError: naming the line and the declared labels.
     """
     if found not in labels:
-        raise ReaderError(f"{where}: label {found!r} is not one of {', '.join(labels)}. "
-                          "Restore the file from the corpus.")
+        raise ReaderError(
+            f"{where}: label {found!r} is not one of {', '.join(labels)}. "
+            "Restore the file from the corpus."
+        )
     return found
 
 
@@ -81,13 +85,17 @@ def folds_of(
     for fold, lines in tests.items():
         for row in lines:
             if fold_of.setdefault(row[0], fold) != fold:
-                raise ReaderError(f"{row.where}: {row[0]} is tested in fold {fold_of[row[0]]} "
-                                  f"and in fold {fold}. Restore the fold lists.")
+                raise ReaderError(
+                    f"{row.where}: {row[0]} is tested in fold {fold_of[row[0]]} "
+                    f"and in fold {fold}. Restore the fold lists."
+                )
     for fold, lines in (trains or {}).items():
         for row in lines:
             if fold_of.get(row[0]) == fold:
-                raise ReaderError(f"{row.where}: {row[0]} is trained on and tested in fold "
-                                  f"{fold}. Restore the fold lists.")
+                raise ReaderError(
+                    f"{row.where}: {row[0]} is trained on and tested in fold "
+                    f"{fold}. Restore the fold lists."
+                )
     return fold_of
 
 

@@ -7,8 +7,24 @@ from __future__ import annotations
 
 from raymtl.reading.synthesis import Sound, sound
 
-EVERYDAY = ("applause", "cough", "knock", "laughter", "typing", "dog", "rain", "clock tick",
-            "rooster", "chainsaw", "crying", "helicopter", "flute", "cello", "hi-hat", "bell")
+EVERYDAY = (
+    "applause",
+    "cough",
+    "knock",
+    "laughter",
+    "typing",
+    "dog",
+    "rain",
+    "clock tick",
+    "rooster",
+    "chainsaw",
+    "crying",
+    "helicopter",
+    "flute",
+    "cello",
+    "hi-hat",
+    "bell",
+)
 
 
 def everyday(name: str) -> Sound:

@@ -56,8 +56,10 @@ class Reader(Spec, ABC):
         """
         root = data / self.folder
         if not root.is_dir():
-            raise ReaderError(f"{root}: {type(self).__name__} not found. Expected the corpus in "
-                              f"a folder {self.folder!r} below {data}. Source: {self.home}")
+            raise ReaderError(
+                f"{root}: {type(self).__name__} not found. Expected the corpus in "
+                f"a folder {self.folder!r} below {data}. Source: {self.home}"
+            )
         return root
 
     def source(self, *tasks: str | Task, **changes: Any) -> Source:
@@ -69,8 +71,9 @@ class Reader(Spec, ABC):
             return task
         known = {t.name: t for t in self.tasks}
         if task not in known:
-            raise StudyError(f"{type(self).__name__} has no task {task!r}; "
-                             f"it has {', '.join(known)}.")
+            raise StudyError(
+                f"{type(self).__name__} has no task {task!r}; it has {', '.join(known)}."
+            )
         return known[task]
 
 
@@ -121,8 +124,9 @@ class Source(Spec):
         known = set(self.__dataclass_fields__)
         unknown = sorted(set(changes) - known)
         if unknown:
-            raise StudyError(f"source {self.name}: no part {unknown[0]!r}; "
-                             f"it has {', '.join(sorted(known))}.")
+            raise StudyError(
+                f"source {self.name}: no part {unknown[0]!r}; it has {', '.join(sorted(known))}."
+            )
         return replace(self, **{name: _frozen(value) for name, value in changes.items()})
 
 

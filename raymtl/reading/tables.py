@@ -72,8 +72,10 @@ def rows(
         raise ReaderError(f"{path}: holds no rows. Restore it from the corpus.")
     for row in found:
         if widths and len(row) not in widths:
-            raise ReaderError(f"{row.where}: {len(row)} columns {row.cells!r:.200}, expected "
-                              f"{' or '.join(map(str, widths))}. Restore the file.")
+            raise ReaderError(
+                f"{row.where}: {len(row)} columns {row.cells!r:.200}, expected "
+                f"{' or '.join(map(str, widths))}. Restore the file."
+            )
     return found
 
 
@@ -92,14 +94,18 @@ def records(
     names = [cell.strip() for cell in header.cells]
     missing = [name for name in columns if name not in names]
     if missing:
-        raise ReaderError(f"{header.where}: no column {', '.join(missing)}; it has "
-                          f"{', '.join(names)}. Restore the file from the corpus.")
+        raise ReaderError(
+            f"{header.where}: no column {', '.join(missing)}; it has "
+            f"{', '.join(names)}. Restore the file from the corpus."
+        )
     if not body:
         raise ReaderError(f"{path}: holds no rows below its header. Restore it from the corpus.")
     for row in body:
         if len(row) != len(names):
-            raise ReaderError(f"{row.where}: {len(row)} columns, expected {len(names)} as in the "
-                              "header. Restore the file.")
+            raise ReaderError(
+                f"{row.where}: {len(row)} columns, expected {len(names)} as in the "
+                "header. Restore the file."
+            )
     return [Record(path, row.line, dict(zip(names, row.cells, strict=True))) for row in body]
 
 
@@ -107,11 +113,14 @@ def _text(path: Path, encoding: str) -> str:
     try:
         text = path.read_bytes().decode(encoding)
     except OSError as error:
-        raise ReaderError(f"{path}: cannot be read ({error.strerror}). "
-                          "Expected metadata of the corpus; check that it is unpacked.") from error
+        raise ReaderError(
+            f"{path}: cannot be read ({error.strerror}). "
+            "Expected metadata of the corpus; check that it is unpacked."
+        ) from error
     except UnicodeDecodeError as error:
-        raise ReaderError(f"{path}: byte {error.start} is not {encoding} text. "
-                          "Restore the file from the corpus.") from error
+        raise ReaderError(
+            f"{path}: byte {error.start} is not {encoding} text. Restore the file from the corpus."
+        ) from error
     if "\0" in text:
         raise ReaderError(f"{path}: holds NUL bytes, not text. Restore the file from the corpus.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -129,8 +138,9 @@ def _split(path: Path, text: str, delimiter: str | None) -> Iterator[Row]:
             if any(cell.strip() for cell in cells):
                 yield Row(path, reader.line_num, tuple(cells))
     except csv.Error as error:
-        raise ReaderError(f"{path}:{reader.line_num}: not a table ({error}). "
-                          "Restore the file from the corpus.") from error
+        raise ReaderError(
+            f"{path}:{reader.line_num}: not a table ({error}). Restore the file from the corpus."
+        ) from error
 
 
 def audio_files(root: Path, suffixes: Sequence[str] = (".wav",)) -> list[str]:
@@ -173,8 +183,10 @@ def _stays(folder: str, name: str, real: str) -> bool:
         return True
     target = os.path.realpath(path)
     if os.path.commonpath([real, target]) != real:
-        raise ReaderError(f"{path}: a link that leads outside the corpus, to {target}. "
-                          "Copy the file into the corpus, or link the corpus folder as a whole.")
+        raise ReaderError(
+            f"{path}: a link that leads outside the corpus, to {target}. "
+            "Copy the file into the corpus, or link the corpus folder as a whole."
+        )
     here = os.path.realpath(folder)
     return os.path.commonpath([here, target]) != target
 
@@ -192,8 +204,10 @@ def require(names: Iterable[str], present: Iterable[str], root: Path, by: str) -
     if missing:
         shown = ", ".join(missing[:20])
         more = f" (+{len(missing) - 20} more)" if len(missing) > 20 else ""
-        raise ReaderError(f"{root}: {len(missing)} audio files that {by} lists are missing: "
-                          f"{shown}{more}. Unpack the corpus again.")
+        raise ReaderError(
+            f"{root}: {len(missing)} audio files that {by} lists are missing: "
+            f"{shown}{more}. Unpack the corpus again."
+        )
 
 
 def extra(names: Iterable[str], present: Iterable[str], by: str) -> tuple[str, ...]:

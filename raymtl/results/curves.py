@@ -41,8 +41,9 @@ def histories(sweep: Path, records: Iterable[Record]) -> list[pa.Table]:
     return found
 
 
-def curve(tables: Sequence[pa.Table], source: str, task: str, metric: str,
-          part: str = "validation") -> Curve | None:
+def curve(
+    tables: Sequence[pa.Table], source: str, task: str, metric: str, part: str = "validation"
+) -> Curve | None:
     """The curve over runs; None when no run has a number."""
     runs = [_points(table, source, task, metric, part) for table in tables]
     runs = [points for points in runs if points]
@@ -51,8 +52,12 @@ def curve(tables: Sequence[pa.Table], source: str, task: str, metric: str,
     longest = sorted((max(points) for points in runs), reverse=True)[(len(runs) - 1) // 2]
     epochs = sorted({epoch for points in runs for epoch in points if epoch <= longest})
     values = [[points[epoch] for points in runs if epoch in points] for epoch in epochs]
-    return Curve(np.array(epochs, np.float64), np.array([np.mean(v) for v in values]),
-                 np.array([np.std(v, ddof=1) if len(v) > 1 else 0.0 for v in values]), len(runs))
+    return Curve(
+        np.array(epochs, np.float64),
+        np.array([np.mean(v) for v in values]),
+        np.array([np.std(v, ddof=1) if len(v) > 1 else 0.0 for v in values]),
+        len(runs),
+    )
 
 
 def _points(table: pa.Table, source: str, task: str, metric: str, part: str) -> dict[int, float]:

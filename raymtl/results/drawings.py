@@ -34,8 +34,9 @@ def curves_chart(curves: Sequence[tuple[int, str, Curve]], metric: str) -> Marku
     up = _Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
     parts = [_axes(across, up, ticks, metric)]
     parts += [_curve(style, name, found, across, up) for style, name, found in curves]
-    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
-                  ).format(WIDTH, HEIGHT, f"Validation {metric} by epoch", Markup("").join(parts))
+    return Markup(
+        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
+    ).format(WIDTH, HEIGHT, f"Validation {metric} by epoch", Markup("").join(parts))
 
 
 def whisker(mean: float, deviation: float | None, span: float) -> Markup:
@@ -43,9 +44,11 @@ def whisker(mean: float, deviation: float | None, span: float) -> Markup:
     at = 40 * max(-1.0, min(1.0, mean / span))
     reach = 40 * (deviation or 0.0) / span
     start, end = max(-48, at - reach), min(48, at + reach)
-    return Markup('<svg class="w" viewBox="-50 0 100 12" aria-hidden="true"><path class="z" '
-                  'd="M0 0V12"/><path d="M{:.1f} 6H{:.1f}"/>'
-                  '<circle cx="{:.1f}" cy="6" r="3"/></svg>').format(start, end, at)
+    return Markup(
+        '<svg class="w" viewBox="-50 0 100 12" aria-hidden="true"><path class="z" '
+        'd="M0 0V12"/><path d="M{:.1f} 6H{:.1f}"/>'
+        '<circle cx="{:.1f}" cy="6" r="3"/></svg>'
+    ).format(start, end, at)
 
 
 def confusion_picture(confusion: npt.NDArray[np.int64]) -> str:
@@ -81,16 +84,24 @@ class _Scale:
 
 
 def _axes(across: _Scale, up: _Scale, ticks: Sequence[float], metric: str) -> Markup:
-    parts = [Markup('<path class="g" d="M{} {:.1f}H{}"/>'
-                    '<text x="{}" y="{:.1f}" class="e">{:g}</text>').format(
-                        LEFT, up(t), WIDTH - RIGHT, LEFT - 6, up(t) + 4, t) for t in ticks]
+    parts = [
+        Markup(
+            '<path class="g" d="M{} {:.1f}H{}"/><text x="{}" y="{:.1f}" class="e">{:g}</text>'
+        ).format(LEFT, up(t), WIDTH - RIGHT, LEFT - 6, up(t) + 4, t)
+        for t in ticks
+    ]
     first, last = across._low, (WIDTH - RIGHT - LEFT) / across._slope + across._low
     epochs = [t for t in nice_ticks(first, last, 8) if first <= t <= last and t == int(t)]
-    parts += [Markup('<text x="{:.1f}" y="{}" class="m">{:g}</text>'
-                     ).format(across(t), HEIGHT - BOTTOM + 16, t) for t in epochs]
-    parts.append(Markup('<text x="{}" y="{}" class="m">epoch</text>'
-                        ).format((LEFT + WIDTH) / 2, HEIGHT - 3))
-    parts.append(Markup('<title>{}</title>').format(f"validation {metric}"))
+    parts += [
+        Markup('<text x="{:.1f}" y="{}" class="m">{:g}</text>').format(
+            across(t), HEIGHT - BOTTOM + 16, t
+        )
+        for t in epochs
+    ]
+    parts.append(
+        Markup('<text x="{}" y="{}" class="m">epoch</text>').format((LEFT + WIDTH) / 2, HEIGHT - 3)
+    )
+    parts.append(Markup("<title>{}</title>").format(f"validation {metric}"))
     return Markup("").join(parts)
 
 
@@ -99,17 +110,23 @@ def _curve(style: int, name: str, found: Curve, across: _Scale, up: _Scale) -> M
     epochs, mean, deviation = (v[keep] for v in (found.epochs, found.mean, found.deviation))
     band = Markup("")
     if deviation.any():
-        edge = [*_points(epochs, mean + deviation, across, up),
-                *reversed(_points(epochs, mean - deviation, across, up))]
+        edge = [
+            *_points(epochs, mean + deviation, across, up),
+            *reversed(_points(epochs, mean - deviation, across, up)),
+        ]
         band = Markup('<path class="b" d="M{}Z"/>').format("L".join(edge))
     line = _points(epochs, mean, across, up)
-    shape = (Markup('<path class="l" d="M{}"/>').format("L".join(line)) if len(line) > 1 else
-             Markup('<circle cx="{}" cy="{}" r="3"/>').format(*line[0].split(" ")))
-    return Markup('<g class="s{}"><title>{}</title>{}{}</g>').format(
-        style, name, band, shape)
+    shape = (
+        Markup('<path class="l" d="M{}"/>').format("L".join(line))
+        if len(line) > 1
+        else Markup('<circle cx="{}" cy="{}" r="3"/>').format(*line[0].split(" "))
+    )
+    return Markup('<g class="s{}"><title>{}</title>{}{}</g>').format(style, name, band, shape)
 
 
 def _points(epochs: Doubles, values: Doubles, across: _Scale, up: _Scale) -> list[str]:
     low, high = sorted((TOP, HEIGHT - BOTTOM))
-    return [f"{across(e):.1f} {min(max(up(v), low), high):.1f}"
-            for e, v in zip(epochs.tolist(), values.tolist(), strict=True)]
+    return [
+        f"{across(e):.1f} {min(max(up(v), low), high):.1f}"
+        for e, v in zip(epochs.tolist(), values.tolist(), strict=True)
+    ]

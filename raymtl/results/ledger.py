@@ -49,8 +49,17 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def write(self, run: str, status: Status, reason: str = "", seconds: float = 0.0, *,
-              digest: str = "", record: str = "", trace: str = "") -> Entry:
+    def write(
+        self,
+        run: str,
+        status: Status,
+        reason: str = "",
+        seconds: float = 0.0,
+        *,
+        digest: str = "",
+        record: str = "",
+        trace: str = "",
+    ) -> Entry:
         """Enters how `run` ended, in place of what was entered before.
 
         Raises:
@@ -87,8 +96,9 @@ class Ledger:
         return self.folder / f"{run}.json"
 
 
-def reconcile(sweep: Path, planned: Collection[str] | Mapping[str, str], *,
-              threads: int = 4) -> tuple[dict[str, Entry], list[str]]:
+def reconcile(
+    sweep: Path, planned: Collection[str] | Mapping[str, str], *, threads: int = 4
+) -> tuple[dict[str, Entry], list[str]]:
     """Makes the ledger of `sweep` agree with its records; what is finished among `planned`.
 
     A complete record without an entry gets one. An entry without a complete record, or of another
@@ -117,8 +127,10 @@ def reconcile(sweep: Path, planned: Collection[str] | Mapping[str, str], *,
             kept[run] = entry
     others = len(set(entries) - set(digests))
     if others:
-        notes.append(f"The ledger has entries of runs that are not planned ({others} of them); "
-                     "they are kept and not counted.")
+        notes.append(
+            f"The ledger has entries of runs that are not planned ({others} of them); "
+            "they are kept and not counted."
+        )
     return kept, notes
 
 
@@ -141,12 +153,18 @@ def _inspect(runs: Path, run: str) -> _State:
     if problems:
         return _State(True, tuple(problems))
     content = read_record(folder).content
-    return _State(True, (), str(content.get("digest", "")), file_digest(folder / RECORD),
-                  float(content.get("seconds", 0.0)))
+    return _State(
+        True,
+        (),
+        str(content.get("digest", "")),
+        file_digest(folder / RECORD),
+        float(content.get("seconds", 0.0)),
+    )
 
 
-def _settle(ledger: Ledger, run: str, planned: str, entry: Entry | None, state: _State,
-            notes: list[str]) -> Entry | None:
+def _settle(
+    ledger: Ledger, run: str, planned: str, entry: Entry | None, state: _State, notes: list[str]
+) -> Entry | None:
     """The entry that `run` ends up with, None when it is due again."""
     problems = state.problems
     if not problems and state.present and planned and state.digest != planned:
@@ -157,8 +175,9 @@ def _settle(ledger: Ledger, run: str, planned: str, entry: Entry | None, state: 
     if state.present and not problems:
         if entry is None or not entry.done or entry.record != state.record:
             notes.append(f"{run}: complete record found; entered in the ledger.")
-            return ledger.write(run, "done", seconds=state.seconds, digest=state.digest,
-                                record=state.record)
+            return ledger.write(
+                run, "done", seconds=state.seconds, digest=state.digest, record=state.record
+            )
         return entry
     if entry is None:
         return None
@@ -187,8 +206,11 @@ def _read(path: Path) -> Entry:
 
 def _check(entry: Entry, path: Path) -> None:
     if entry.status not in get_args(Status):
-        raise StoreError(f"{path}: status {entry.status!r}; expected one of "
-                         f"{', '.join(get_args(Status))}.")
+        raise StoreError(
+            f"{path}: status {entry.status!r}; expected one of {', '.join(get_args(Status))}."
+        )
     if not _NAME.fullmatch(entry.run) or path.stem != entry.run:
-        raise StoreError(f"{path}: run {entry.run!r}; expected the name of the file, made of "
-                         "ASCII letters, digits, '_', '-' and '.'.")
+        raise StoreError(
+            f"{path}: run {entry.run!r}; expected the name of the file, made of "
+            "ASCII letters, digits, '_', '-' and '.'."
+        )

@@ -45,17 +45,29 @@ def panel(state: SweepState, rows: Sequence[Row], names: Names) -> Row:
     source, task = rows[0]["source"], rows[0]["task"]
     best = rows[0]
     return {
-        "title": title(source, task), "metric": best["metric"], "best": names.cell(best),
-        "score": spread(best["mean"], best["deviation"]), "n": best["n"],
-        "gains": _gains(rows, names), "curves": _curves(state, rows, names),
-        "confusion": _confusion(state, best), "labels": _labels(state, best, _alone(rows, best)),
+        "title": title(source, task),
+        "metric": best["metric"],
+        "best": names.cell(best),
+        "score": spread(best["mean"], best["deviation"]),
+        "n": best["n"],
+        "gains": _gains(rows, names),
+        "curves": _curves(state, rows, names),
+        "confusion": _confusion(state, best),
+        "labels": _labels(state, best, _alone(rows, best)),
     }
 
 
 def _alone(rows: Sequence[Row], like: Row) -> Row | None:
     """The source alone under the same extraction and model."""
-    return next((r for r in rows if r["combination"] == r["source"] and all(
-        r[name] == like[name] for name in ("extraction", "model"))), None)
+    return next(
+        (
+            r
+            for r in rows
+            if r["combination"] == r["source"]
+            and all(r[name] == like[name] for name in ("extraction", "model"))
+        ),
+        None,
+    )
 
 
 def _gains(rows: Sequence[Row], names: Names) -> Row | None:
@@ -70,11 +82,17 @@ def _gains(rows: Sequence[Row], names: Names) -> Row | None:
         others = partners(str(row["combination"]), row["source"])
         text = Markup('{}{} <small title="paired runs">{}</small>').format(
             whisker(row["gain"], row["gain_deviation"], span),
-            spread(row["gain"], row["gain_deviation"], sign=True), row["pairs"])
+            spread(row["gain"], row["gain_deviation"], sign=True),
+            row["pairs"],
+        )
         sets.setdefault(others, {})[names.method(row)] = text
-    shown = list(sets.items())[:MOST_GAINS // len(methods) or 1]
-    return {"methods": methods, "span": f"{span:.3f}", "more": len(sets) - len(shown),
-            "rows": [(others, [cells.get(m, "") for m in methods]) for others, cells in shown]}
+    shown = list(sets.items())[: MOST_GAINS // len(methods) or 1]
+    return {
+        "methods": methods,
+        "span": f"{span:.3f}",
+        "more": len(sets) - len(shown),
+        "rows": [(others, [cells.get(m, "") for m in methods]) for others, cells in shown],
+    }
 
 
 def _curves(state: SweepState, rows: Sequence[Row], names: Names) -> Row | None:
@@ -90,8 +108,10 @@ def _curves(state: SweepState, rows: Sequence[Row], names: Names) -> Row | None:
             found.append((style, names.cell(row), drawn))
     if not found:
         return None
-    return {"chart": curves_chart(found, rows[0]["metric"]),
-            "legend": [(style, name, drawn.runs) for style, name, drawn in found]}
+    return {
+        "chart": curves_chart(found, rows[0]["metric"]),
+        "legend": [(style, name, drawn.runs) for style, name, drawn in found],
+    }
 
 
 def _confusion(state: SweepState, best: Row) -> Row | None:
@@ -106,33 +126,55 @@ def _confusion(state: SweepState, best: Row) -> Row | None:
         labels = [str(i) for i in range(len(matrix))]
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     shown = len(matrix) <= LARGEST
-    rows = [(label, list(zip(counts.tolist(), (100 * share).round().astype(int).tolist(),
-                             strict=True)))
-            for label, counts, share in zip(labels, matrix, shares, strict=True)] if shown else []
-    return {"labels": labels, "rows": rows, "runs": len(found),
-            "picture": None if shown else confusion_picture(matrix),
-            "confused": _confused(matrix, labels)}
+    rows = (
+        [
+            (
+                label,
+                list(zip(counts.tolist(), (100 * share).round().astype(int).tolist(), strict=True)),
+            )
+            for label, counts, share in zip(labels, matrix, shares, strict=True)
+        ]
+        if shown
+        else []
+    )
+    return {
+        "labels": labels,
+        "rows": rows,
+        "runs": len(found),
+        "picture": None if shown else confusion_picture(matrix),
+        "confused": _confused(matrix, labels),
+    }
 
 
-def _confused(matrix: np.ndarray[Any, np.dtype[np.int64]],
-              labels: Sequence[str]) -> list[tuple[str, str, int, int]]:
+def _confused(
+    matrix: np.ndarray[Any, np.dtype[np.int64]], labels: Sequence[str]
+) -> list[tuple[str, str, int, int]]:
     """Most frequent mistakes: truth, decision, clips, percent of the truth's clips."""
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(wrong, axis=None, kind="stable")[::-1][:MOST_CONFUSED]
     pairs = [divmod(int(at), len(matrix)) for at in order]
-    return [(labels[i], labels[j], int(wrong[i, j]), round(100 * wrong[i, j] / matrix[i].sum()))
-            for i, j in pairs if wrong[i, j]]
+    return [
+        (labels[i], labels[j], int(wrong[i, j]), round(100 * wrong[i, j] / matrix[i].sum()))
+        for i, j in pairs
+        if wrong[i, j]
+    ]
 
 
 def _labels(state: SweepState, best: Row, alone: Row | None) -> Row | None:
     """F1 of each label in the best cell and in that of the source alone."""
     of_best = _of_labels(state, best)
     of_alone = _of_labels(state, alone) if alone else {}
-    found = [{"label": label, "best": spread(row["mean"], row["deviation"]),
-              "alone": _f1(of_alone.get(label)),
-              "gain": spread(row["gain"], row["gain_deviation"], sign=True), "pairs": row["pairs"]}
-             for label, row in of_best.items()]
+    found = [
+        {
+            "label": label,
+            "best": spread(row["mean"], row["deviation"]),
+            "alone": _f1(of_alone.get(label)),
+            "gain": spread(row["gain"], row["gain_deviation"], sign=True),
+            "pairs": row["pairs"],
+        }
+        for label, row in of_best.items()
+    ]
     if not found:
         return None
     return {"rows": found[:MOST_LABELS], "more": max(0, len(found) - MOST_LABELS)}

@@ -11,14 +11,16 @@ import pyarrow as pa
 
 from raymtl.tasks import Bools, Floats, Targets, Task
 
-SCHEMA = pa.schema([
-    ("id", pa.string()),
-    ("source", pa.string()),
-    ("task", pa.string()),
-    ("truth", pa.list_(pa.string())),
-    ("decision", pa.list_(pa.string())),
-    ("scores", pa.list_(pa.float32())),
-])
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("source", pa.string()),
+        ("task", pa.string()),
+        ("truth", pa.list_(pa.string())),
+        ("decision", pa.list_(pa.string())),
+        ("scores", pa.list_(pa.float32())),
+    ]
+)
 
 
 class Predicted(Protocol):
@@ -32,15 +34,18 @@ class Predicted(Protocol):
     def targets(self) -> Targets: ...
 
 
-def predictions_table(predictions: Mapping[tuple[str, str], Predicted],
-                      tasks: Mapping[str, Task]) -> pa.Table:
+def predictions_table(
+    predictions: Mapping[tuple[str, str], Predicted], tasks: Mapping[str, Task]
+) -> pa.Table:
     """One row a (clip, source, task); columns as in `SCHEMA`.
 
     truth, decision: names of the labels, one for one-of-many and yes/no, any number for
         multi-label; a missing truth is null. scores: probabilities in the order of the labels.
     """
-    parts = [_part(source, task, predicted, tasks[task])
-             for (source, task), predicted in sorted(predictions.items(), key=lambda item: item[0])]
+    parts = [
+        _part(source, task, predicted, tasks[task])
+        for (source, task), predicted in sorted(predictions.items(), key=lambda item: item[0])
+    ]
     return pa.concat_tables(parts) if parts else SCHEMA.empty_table()
 
 
@@ -48,13 +53,17 @@ def _part(source: str, name: str, predicted: Predicted, task: Task) -> pa.Table:
     count, scores, targets = len(predicted.ids), predicted.scores, predicted.targets
     decided = task.decide(scores)
     known = np.ones(np.shape(decided), np.bool_)
-    return pa.table([
-        pa.array(predicted.ids, pa.string()),
-        pa.repeat(source, count), pa.repeat(name, count),
-        named_labels(task.labels_, targets.values, targets.valid),
-        named_labels(task.labels_, decided, known),
-        _rows(np.full(count, scores.shape[1]), pa.array(scores.ravel(), pa.float32())),
-    ], schema=SCHEMA)
+    return pa.table(
+        [
+            pa.array(predicted.ids, pa.string()),
+            pa.repeat(source, count),
+            pa.repeat(name, count),
+            named_labels(task.labels_, targets.values, targets.valid),
+            named_labels(task.labels_, decided, known),
+            _rows(np.full(count, scores.shape[1]), pa.array(scores.ravel(), pa.float32())),
+        ],
+        schema=SCHEMA,
+    )
 
 
 def named_labels(labels: Sequence[str], values: npt.NDArray[Any], valid: Bools) -> pa.ListArray:

@@ -39,10 +39,16 @@ _AHEAD = 32  # records read at a time
 RECORD, METRICS, PREDICTIONS = "record.json", "metrics.parquet", "predictions.parquet"
 CHECKPOINT, WEIGHTS = "checkpoint", "checkpoint/weights.safetensors"
 
-HISTORY_SCHEMA = pa.schema([
-    ("epoch", pa.int64()), ("source", pa.string()), ("task", pa.string()), ("part", pa.string()),
-    ("metric", pa.string()), ("value", pa.float64()),
-])
+HISTORY_SCHEMA = pa.schema(
+    [
+        ("epoch", pa.int64()),
+        ("source", pa.string()),
+        ("task", pa.string()),
+        ("part", pa.string()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,9 @@ class Record:
         return list(self.content.get("scores", []))
 
 
-def write_record(folder: Path, record: Mapping[str, Any], outcome: Outcome,
-                 tasks: Iterable[Task]) -> None:
+def write_record(
+    folder: Path, record: Mapping[str, Any], outcome: Outcome, tasks: Iterable[Task]
+) -> None:
     """Completes the unfinished run in `folder`: every file, then record.json.
 
     Args:
@@ -75,15 +82,24 @@ def write_record(folder: Path, record: Mapping[str, Any], outcome: Outcome,
         (folder / CHECKPOINT).mkdir(parents=True, exist_ok=True)
         _write_table(history_table(outcome.history), folder / METRICS)
         _write_table(predictions_table(outcome.predictions, heads), folder / PREDICTIONS)
-        save_file({name: weight.contiguous() for name, weight in outcome.weights.items()},
-                  folder / WEIGHTS)
+        save_file(
+            {name: weight.contiguous() for name, weight in outcome.weights.items()},
+            folder / WEIGHTS,
+        )
         files = _describe_files(folder)
     except OSError as error:
-        raise StoreError(f"{folder}: the record cannot be written ({error.strerror or error}). "
-                         "Free space there, then run again.") from error
+        raise StoreError(
+            f"{folder}: the record cannot be written ({error.strerror or error}). "
+            "Free space there, then run again."
+        ) from error
     fault_point("record:before-record")
-    content = {"format": FORMAT, **_of_outcome(outcome), **record, "tasks": task_facts(heads),
-               "files": files}
+    content = {
+        "format": FORMAT,
+        **_of_outcome(outcome),
+        **record,
+        "tasks": task_facts(heads),
+        "files": files,
+    }
     content["sources"] = _with_passes(record.get("sources", {}), outcome.passes)
     write_durably(folder / RECORD, seal(content))
 
@@ -133,15 +149,19 @@ def verify(folder: Path) -> list[str]:
         content = read_record(folder).content
     except StoreError as error:
         return [str(error)]
-    problems = [f"{folder / name}: {problem}" for name, facts in content["files"].items()
-                if (problem := _problem(folder / name, facts))]
+    problems = [
+        f"{folder / name}: {problem}"
+        for name, facts in content["files"].items()
+        if (problem := _problem(folder / name, facts))
+    ]
     if content.get("run") != folder.name:
         problems.append(f"{folder}: the record of run {content.get('run')!r}.")
     return problems
 
 
-def each_record(sweep: Path, runs: Iterable[str],
-                threads: int = 4) -> Iterator[tuple[str, Record | str]]:
+def each_record(
+    sweep: Path, runs: Iterable[str], threads: int = 4
+) -> Iterator[tuple[str, Record | str]]:
     """Record, or what is wrong with it, of those of `runs` that have a folder, sorted by run.
 
     Few are in memory at a time.
@@ -149,7 +169,7 @@ def each_record(sweep: Path, runs: Iterable[str],
     names = sorted(name for name in set(runs) if (sweep / "runs" / name).is_dir())
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(names), _AHEAD):
-            batch = names[start:start + _AHEAD]
+            batch = names[start : start + _AHEAD]
             folders = [sweep / "runs" / name for name in batch]
             yield from zip(batch, pool.map(_record_or_problem, folders), strict=True)
 
@@ -157,28 +177,43 @@ def each_record(sweep: Path, runs: Iterable[str],
 def history_table(history: Iterable[HistoryRow]) -> pa.Table:
     """One row a number of an epoch; columns as in `HISTORY_SCHEMA`."""
     rows = list(history)
-    return pa.table({name: [getattr(row, name) for row in rows] for name in HISTORY_SCHEMA.names},
-                    schema=HISTORY_SCHEMA)
+    return pa.table(
+        {name: [getattr(row, name) for row in rows] for name in HISTORY_SCHEMA.names},
+        schema=HISTORY_SCHEMA,
+    )
 
 
 def task_facts(tasks: Mapping[str, Task]) -> dict[str, Any]:
     """What tables and pages need to know of tasks."""
-    return {name: {"kind": type(task).__name__, "labels": list(task.labels_),
-                   "primary": task.primary} for name, task in tasks.items()}
+    return {
+        name: {"kind": type(task).__name__, "labels": list(task.labels_), "primary": task.primary}
+        for name, task in tasks.items()
+    }
 
 
 def scores_facts(scores: Mapping[tuple[str, str, str], Scores]) -> list[dict[str, Any]]:
     """Scores as plain data, in a fixed order; a number that is not finite is left out."""
-    return [{"source": source, "task": task, "part": part, "scalars": _finite(found.scalars),
-             "per_label": {label: _finite(v) for label, v in found.per_label.items()},
-             "confusion": None if found.confusion is None else found.confusion.tolist()}
-            for (source, task, part), found in sorted(scores.items(), key=lambda item: item[0])]
+    return [
+        {
+            "source": source,
+            "task": task,
+            "part": part,
+            "scalars": _finite(found.scalars),
+            "per_label": {label: _finite(v) for label, v in found.per_label.items()},
+            "confusion": None if found.confusion is None else found.confusion.tolist(),
+        }
+        for (source, task, part), found in sorted(scores.items(), key=lambda item: item[0])
+    ]
 
 
 def _of_outcome(outcome: Outcome) -> dict[str, Any]:
     names = ("best_epoch", "steps", "seconds", "parameters")
-    return {"status": "done", "epochs": outcome.epochs_run, "scores": scores_facts(outcome.scores),
-            **{name: getattr(outcome, name) for name in names}}
+    return {
+        "status": "done",
+        "epochs": outcome.epochs_run,
+        "scores": scores_facts(outcome.scores),
+        **{name: getattr(outcome, name) for name in names},
+    }
 
 
 def _with_passes(sources: Mapping[str, Any], passes: Mapping[str, float]) -> dict[str, Any]:
@@ -196,11 +231,14 @@ def _write_table(table: pa.Table, path: Path) -> None:
 def _describe_files(folder: Path) -> dict[str, dict[str, Any]]:
     """Digest and size of every file of the record; all of them are synced to disk."""
     names = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
-    files = {name: path for name, path in sorted(names.items())
-             if path.is_file() and _belongs(name)}
+    files = {
+        name: path for name, path in sorted(names.items()) if path.is_file() and _belongs(name)
+    }
     sync_all([*files.values(), *(path for path in names.values() if path.is_dir())])
-    return {name: {"sha256": file_digest(path), "size": path.stat().st_size}
-            for name, path in files.items()}
+    return {
+        name: {"sha256": file_digest(path), "size": path.stat().st_size}
+        for name, path in files.items()
+    }
 
 
 def _belongs(name: str) -> bool:

@@ -37,26 +37,39 @@ def write_report(sweep: Path) -> Path:
 
 def render(state: SweepState) -> str:
     """The page as HTML; every word that comes from data is escaped."""
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True,
-                              trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
     return environment.get_template("report.html.jinja").render(page(state))
 
 
 def page(state: SweepState) -> dict[str, Any]:
     """All that the template shows."""
-    names = Names(short([str(r["extraction"]) for r in state.summed]),
-                  short([str(r["model"]) for r in state.summed]))
+    names = Names(
+        short([str(r["extraction"]) for r in state.summed]),
+        short([str(r["model"]) for r in state.summed]),
+    )
     ranked = _ranked(state)
     return {
-        "name": state.name, "question": state.plan.get("question") or "",
-        "store": str(state.sweep), "versions": _versions(state),
-        "status": _status(state), "problems": _bounded(state.problems),
+        "name": state.name,
+        "question": state.plan.get("question") or "",
+        "store": str(state.sweep),
+        "versions": _versions(state),
+        "status": _status(state),
+        "problems": _bounded(state.problems),
         "notes": _bounded([str(note) for note in _list(state.plan.get("notes"))]),
-        "scores": _scores(state, ranked, names), "beside": BESIDE,
+        "scores": _scores(state, ranked, names),
+        "beside": BESIDE,
         "panels": [panel(state, rows, names) for _, rows in ranked],
         "failures": _bounded([_failure(state, entry) for entry in state.failures]),
-        "missing": _bounded(state.missing), "skipped": _skipped(state),
-        "conflicts": _conflicts(state), "passes": _passes(state),
+        "missing": _bounded(state.missing),
+        "skipped": _skipped(state),
+        "conflicts": _conflicts(state),
+        "passes": _passes(state),
         "environment": _flat(state.environment),
     }
 
@@ -65,59 +78,89 @@ def _ranked(state: SweepState) -> list[tuple[tuple[str, str], list[Row]]]:
     """Rows of each (source, task)'s primary metric, best first."""
     rows = [row for row in state.summed if row["metric"] == state.primary(row["task"])]
     rows.sort(key=lambda r: (r["source"], r["task"], -r["mean"], r["cell"]))
-    return [(what, list(group)) for what, group in
-            groupby(rows, key=lambda r: (r["source"], r["task"]))]
+    return [
+        (what, list(group)) for what, group in groupby(rows, key=lambda r: (r["source"], r["task"]))
+    ]
 
 
 def _status(state: SweepState) -> Row:
     ended = Counter(entry.status for entry in state.failures)
     planned = len(state.planned)
-    counts = {"done": len(state.records), "failed": ended["failed"],
-              "diverged": ended["diverged"], "missing": len(state.missing)}
+    counts = {
+        "done": len(state.records),
+        "failed": ended["failed"],
+        "diverged": ended["diverged"],
+        "missing": len(state.missing),
+    }
     cells = Counter(state.planned.values())
     whole = sum(len(state.records_of(cell)) == count for cell, count in cells.items() if cell)
-    return {"planned": planned, "counts": counts, "cells": len([c for c in cells if c]),
-            "whole": whole,
-            "shares": {name: 100 * count / planned if planned else 0.0
-                       for name, count in counts.items()}}
+    return {
+        "planned": planned,
+        "counts": counts,
+        "cells": len([c for c in cells if c]),
+        "whole": whole,
+        "shares": {
+            name: 100 * count / planned if planned else 0.0 for name, count in counts.items()
+        },
+    }
 
 
-def _scores(state: SweepState, ranked: Iterable[tuple[tuple[str, str], list[Row]]],
-            names: Names) -> Row:
+def _scores(
+    state: SweepState, ranked: Iterable[tuple[tuple[str, str], list[Row]]], names: Names
+) -> Row:
     """Rows of the table of scores: where there are too many, the best of each task and those of
     the source alone."""
     ranked = list(ranked)
     share = max(1, MOST_ROWS // max(1, len(ranked)))
     others = {(r["cell"], r["source"], r["task"], r["metric"]): r["mean"] for r in state.summed}
-    rows = [_score(row, names, others) for _, found in ranked for place, row in enumerate(found)
-            if place < share or row["combination"] == row["source"]]
+    rows = [
+        _score(row, names, others)
+        for _, found in ranked
+        for place, row in enumerate(found)
+        if place < share or row["combination"] == row["source"]
+    ]
     return {"rows": rows, "more": sum(len(found) for _, found in ranked) - len(rows)}
 
 
 def _score(row: Row, names: Names, others: Mapping[tuple[Any, ...], float]) -> Row:
     beside = [others.get((row["cell"], row["source"], row["task"], metric)) for metric in BESIDE]
-    return {"task": title(row["source"], row["task"]),
-            "with": partners(str(row["combination"]), row["source"]),
-            "extraction": names.extractions[str(row["extraction"])],
-            "model": names.models[str(row["model"])], "metric": row["metric"],
-            "score": spread(row["mean"], row["deviation"]), "n": row["n"],
-            "beside": [spread(value, None) for value in beside],
-            "gain": spread(row["gain"], row["gain_deviation"], sign=True),
-            "pairs": row["pairs"] or ""}
+    return {
+        "task": title(row["source"], row["task"]),
+        "with": partners(str(row["combination"]), row["source"]),
+        "extraction": names.extractions[str(row["extraction"])],
+        "model": names.models[str(row["model"])],
+        "metric": row["metric"],
+        "score": spread(row["mean"], row["deviation"]),
+        "n": row["n"],
+        "beside": [spread(value, None) for value in beside],
+        "gain": spread(row["gain"], row["gain_deviation"], sign=True),
+        "pairs": row["pairs"] or "",
+    }
 
 
 def _failure(state: SweepState, entry: Any) -> Row:
-    return {"run": entry.run, "status": entry.status, "reason": entry.reason,
-            "trace": entry.trace[-4_000:]}
+    return {
+        "run": entry.run,
+        "status": entry.status,
+        "reason": entry.reason,
+        "trace": entry.trace[-4_000:],
+    }
 
 
 def _skipped(state: SweepState) -> Row:
     """Clips left out, and how many for each reason."""
     clips = [clip for clip in _list(state.plan.get("skipped")) if isinstance(clip, dict)]
     reasons = Counter(str(clip.get("reason", "")) for clip in clips)
-    return {"reasons": _bounded(reasons.most_common()), "count": len(clips), "clips": _bounded(
-        [{name: str(clip.get(name, "")) for name in ("source", "id", "path", "reason")}
-         for clip in clips])}
+    return {
+        "reasons": _bounded(reasons.most_common()),
+        "count": len(clips),
+        "clips": _bounded(
+            [
+                {name: str(clip.get(name, "")) for name in ("source", "id", "path", "reason")}
+                for clip in clips
+            ]
+        ),
+    }
 
 
 def _conflicts(state: SweepState) -> list[Row]:
@@ -132,8 +175,15 @@ def _conflicts(state: SweepState) -> list[Row]:
         clips: Counter[str] = Counter()
         for run, _, count in hits:
             clips[run] += count
-        rows.append({"trained": trained, "tested": tested, "runs": len(clips),
-                     "groups": len({group for _, group, _ in hits}), "clips": max(clips.values())})
+        rows.append(
+            {
+                "trained": trained,
+                "tested": tested,
+                "runs": len(clips),
+                "groups": len({group for _, group, _ in hits}),
+                "clips": max(clips.values()),
+            }
+        )
     return rows
 
 
@@ -146,8 +196,10 @@ def _passes(state: SweepState) -> Row:
         for source, facts in content.get("sources", {}).items():
             if facts.get("passes") is not None:
                 found[combination][source].append(float(facts["passes"]))
-    rows = [(combination, [(s, f"{sum(v) / len(v):.1f}") for s, v in sorted(sources.items())])
-            for combination, sources in sorted(found.items(), key=lambda i: (i[0].count(" "), i))]
+    rows = [
+        (combination, [(s, f"{sum(v) / len(v):.1f}") for s, v in sorted(sources.items())])
+        for combination, sources in sorted(found.items(), key=lambda i: (i[0].count(" "), i))
+    ]
     return _bounded(rows)
 
 

@@ -108,8 +108,17 @@ def read_sweep(sweep: Path) -> SweepState:
     records: dict[str, Record] = {}
     confusions: dict[tuple[str, str, str], Counts] = {}
     results = tabulate(_each(sweep, planned, records, confusions, problems))
-    return SweepState(sweep, plan, environment, planned, records, results, confusions,
-                      {run: entry for run, entry in entries.items() if run in planned}, problems)
+    return SweepState(
+        sweep,
+        plan,
+        environment,
+        planned,
+        records,
+        results,
+        confusions,
+        {run: entry for run, entry in entries.items() if run in planned},
+        problems,
+    )
 
 
 def partners(combination: str, source: str) -> str:
@@ -156,8 +165,13 @@ def _fields(label: str) -> tuple[str, list[str]]:
     return name, [*fields, last] if last else fields
 
 
-def _each(sweep: Path, planned: Iterable[str], records: dict[str, Record],
-          confusions: dict[tuple[str, str, str], Counts], problems: list[str]) -> Iterator[Record]:
+def _each(
+    sweep: Path,
+    planned: Iterable[str],
+    records: dict[str, Record],
+    confusions: dict[tuple[str, str, str], Counts],
+    problems: list[str],
+) -> Iterator[Record]:
     """Records one by one; keeps of each what is small."""
     for run, found in each_record(sweep, planned):
         if isinstance(found, str):
@@ -171,8 +185,9 @@ def _each(sweep: Path, planned: Iterable[str], records: dict[str, Record],
         records[run] = found
 
 
-def _planned(plan: Mapping[str, Any], sweep: Path, entries: Mapping[str, Entry],
-             problems: list[str]) -> dict[str, str]:
+def _planned(
+    plan: Mapping[str, Any], sweep: Path, entries: Mapping[str, Entry], problems: list[str]
+) -> dict[str, str]:
     runs = plan.get("runs")
     if isinstance(runs, list) and all(isinstance(run, dict) and "run" in run for run in runs):
         return {str(run["run"]): str(run.get("cell", "")) for run in runs}

@@ -21,12 +21,24 @@ RESULTS = "results.parquet"
 TOGETHER = " + "  # between the sources of a combination; no source name holds a space
 
 _WORDS = pa.dictionary(pa.int32(), pa.string())  # long names, each kept once
-SCHEMA = pa.schema([
-    ("run", _WORDS), ("cell", _WORDS), ("combination", _WORDS), ("extraction", _WORDS),
-    ("model", _WORDS), ("fold", pa.int64()), ("seed", pa.int64()), ("source", _WORDS),
-    ("task", _WORDS), ("part", _WORDS), ("metric", _WORDS), ("label", _WORDS),
-    ("value", pa.float64()), ("epoch", pa.int64()),
-])
+SCHEMA = pa.schema(
+    [
+        ("run", _WORDS),
+        ("cell", _WORDS),
+        ("combination", _WORDS),
+        ("extraction", _WORDS),
+        ("model", _WORDS),
+        ("fold", pa.int64()),
+        ("seed", pa.int64()),
+        ("source", _WORDS),
+        ("task", _WORDS),
+        ("part", _WORDS),
+        ("metric", _WORDS),
+        ("label", _WORDS),
+        ("value", pa.float64()),
+        ("epoch", pa.int64()),
+    ]
+)
 
 _CELL = ["cell", "combination", "extraction", "model"]
 _WHAT = ["source", "task", "metric", "label"]
@@ -69,8 +81,10 @@ def read_results(sweep: Path) -> pa.Table:
     try:
         return pq.read_table(sweep / RESULTS, schema=SCHEMA)
     except (OSError, pa.ArrowException) as error:
-        raise StoreError(f"{sweep / RESULTS}: cannot be read ({error}). "
-                         "Run the sweep again: it writes the table anew.") from error
+        raise StoreError(
+            f"{sweep / RESULTS}: cannot be read ({error}). "
+            "Run the sweep again: it writes the table anew."
+        ) from error
 
 
 def matches(table: pa.Table, column: str, *values: str) -> pa.Array:
@@ -96,17 +110,20 @@ def summary(table: pa.Table, part: str = "test", labels: bool = False) -> pa.Tab
           alone and the same extraction and model, paired by fold and seed: their mean, sample
           deviation and number. Null, null and 0 for that cell itself and where none has run.
     """
-    chosen = pc.and_(matches(table, "part", part),
-                     (pc.is_valid if labels else pc.is_null)(table["label"]))
+    chosen = pc.and_(
+        matches(table, "part", part), (pc.is_valid if labels else pc.is_null)(table["label"])
+    )
     rows, words = _coded(table.filter(chosen))
-    alone = pc.equal(rows["combination"], _same_words(words, "source", "combination")
-                     .take(rows["source"]))
+    alone = pc.equal(
+        rows["combination"], _same_words(words, "source", "combination").take(rows["source"])
+    )
     means = _grouped(rows, "value").rename_columns([*_KEYS, "n", "mean", "deviation"])
     gains = _grouped(_differences(rows, pc.fill_null(alone, False)), "difference")
     gains = gains.rename_columns([*_KEYS, "pairs", "gain", "gain_deviation"])
     joined = means.join(gains, _KEYS, join_type="left outer")
-    joined = joined.set_column(joined.schema.get_field_index("pairs"), "pairs",
-                               pc.fill_null(joined["pairs"], 0))
+    joined = joined.set_column(
+        joined.schema.get_field_index("pairs"), "pairs", pc.fill_null(joined["pairs"], 0)
+    )
     for at, name in enumerate(_KEYS):
         joined = joined.set_column(at, name, words[name].take(joined[name]))
     return joined.sort_by([(name, "ascending") for name in _KEYS])
@@ -130,7 +147,8 @@ def _same_words(words: Mapping[str, pa.Array], one: str, other: str) -> pa.Array
 
 def _grouped(rows: pa.Table, column: str) -> pa.Table:
     grouped = rows.group_by(_KEYS, use_threads=False).aggregate(
-        [(column, "count"), (column, "mean"), (column, "stddev", _SPREAD)])
+        [(column, "count"), (column, "mean"), (column, "stddev", _SPREAD)]
+    )
     return grouped.select([*_KEYS, f"{column}_count", f"{column}_mean", f"{column}_stddev"])
 
 
@@ -167,7 +185,8 @@ class _Words:
         codes = np.frombuffer(self._codes, np.int32) if self._codes else np.zeros(0, np.int32)
         codes = codes if times is None else np.repeat(codes, times)
         return pa.DictionaryArray.from_arrays(
-            pa.array(codes, mask=codes < 0), pa.array(list(self._number)[1:], pa.string()))
+            pa.array(codes, mask=codes < 0), pa.array(list(self._number)[1:], pa.string())
+        )
 
 
 class _Rows:
@@ -186,9 +205,13 @@ class _Rows:
             self._add_score(score)
         self._counts.append(len(self._values) - before)
         cell = record.content.get("cell", {})
-        words = {"run": record.run, "cell": cell.get("name"),
-                 "combination": TOGETHER.join(cell.get("combination", [])),
-                 "extraction": cell.get("extraction"), "model": cell.get("model")}
+        words = {
+            "run": record.run,
+            "cell": cell.get("name"),
+            "combination": TOGETHER.join(cell.get("combination", [])),
+            "extraction": cell.get("extraction"),
+            "model": cell.get("model"),
+        }
         for name, word in words.items():
             self._run[name].add(word)
         for name, key in (("fold", "fold"), ("seed", "seed"), ("epoch", "best_epoch")):

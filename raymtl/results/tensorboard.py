@@ -44,8 +44,9 @@ class RunWriter:
         tasks: heads of the run; they name the metric of an epoch (``metric`` without them).
     """
 
-    def __init__(self, folder: Path, purge_step: int | None = None,
-                 tasks: Iterable[Task] = ()) -> None:
+    def __init__(
+        self, folder: Path, purge_step: int | None = None, tasks: Iterable[Task] = ()
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         number = len(list(folder.glob("events.out.tfevents.*")))  # files are read in name order
         self.path = folder / f"events.out.tfevents.{number:010d}.raymtl"
@@ -66,20 +67,35 @@ class RunWriter:
             values |= {f"{tag}/loss": point.loss} if point.loss is not None else {}
             if point.metric is not None:
                 values[f"{tag}/{self._primary.get(task, 'metric')}"] = point.metric
-        self._write(Event(summary=Summary(value=[
-            Summary.Value(tag=tag, simple_value=value)
-            for tag, value in values.items() if math.isfinite(value)])), report.epoch)
+        self._write(
+            Event(
+                summary=Summary(
+                    value=[
+                        Summary.Value(tag=tag, simple_value=value)
+                        for tag, value in values.items()
+                        if math.isfinite(value)
+                    ]
+                )
+            ),
+            report.epoch,
+        )
         self._file.flush()
 
     def outcome(self, outcome: Outcome, settings: Mapping[str, Any]) -> None:
         """Adds test scores, confusion matrices and `settings` (as text), at the best epoch."""
-        values = [Summary.Value(tag=f"test/{source}/{task}/{name}", simple_value=value)
-                  for (source, task, part), scores in sorted(outcome.scores.items(),
-                                                             key=lambda item: item[0])
-                  if part == "test" for name, value in scores.scalars.items()]
-        values += [_image(f"confusion/{source}/{task}", scores.confusion)
-                   for (source, task, part), scores in outcome.scores.items()
-                   if part == "test" and scores.confusion is not None]
+        values = [
+            Summary.Value(tag=f"test/{source}/{task}/{name}", simple_value=value)
+            for (source, task, part), scores in sorted(
+                outcome.scores.items(), key=lambda item: item[0]
+            )
+            if part == "test"
+            for name, value in scores.scalars.items()
+        ]
+        values += [
+            _image(f"confusion/{source}/{task}", scores.confusion)
+            for (source, task, part), scores in outcome.scores.items()
+            if part == "test" and scores.confusion is not None
+        ]
         values.append(_text("settings", settings))
         self._write(Event(summary=Summary(value=values)), outcome.best_epoch)
 
@@ -90,8 +106,12 @@ class RunWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def _write(self, event: Event, step: int = 0) -> None:
@@ -117,9 +137,12 @@ def png(image: Image.Image) -> bytes:
 
 def _image(tag: str, confusion: npt.NDArray[np.int64]) -> Summary.Value:
     image = confusion_image(confusion)
-    return Summary.Value(tag=tag, image=Summary.Image(
-        height=image.height, width=image.width, colorspace=3,
-        encoded_image_string=png(image)))
+    return Summary.Value(
+        tag=tag,
+        image=Summary.Image(
+            height=image.height, width=image.width, colorspace=3, encoded_image_string=png(image)
+        ),
+    )
 
 
 def _text(tag: str, settings: Mapping[str, Any]) -> Summary.Value:
@@ -127,8 +150,11 @@ def _text(tag: str, settings: Mapping[str, Any]) -> Summary.Value:
     rows = [f"| {name} | {_cell(value)} |" for name, value in settings.items()]
     text = "\n".join(["| setting | value |", "|---|---|", *rows])
     plugin = SummaryMetadata.PluginData(plugin_name="text", content=b"")
-    return Summary.Value(tag=tag, metadata=SummaryMetadata(plugin_data=plugin),
-                         tensor=TensorProto(dtype=DT_STRING, string_val=[text.encode()]))
+    return Summary.Value(
+        tag=tag,
+        metadata=SummaryMetadata(plugin_data=plugin),
+        tensor=TensorProto(dtype=DT_STRING, string_val=[text.encode()]),
+    )
 
 
 def _cell(value: Any) -> str:

@@ -25,8 +25,12 @@ def print_results(sweep: Path, console: Console, most: int = 6) -> None:
     console.print(_status(state), markup=False)
 
 
-def terminal_table(summed: pa.Table | Iterable[Mapping[str, Any]], width: int = 80,
-                   primaries: Mapping[str, str] | None = None, most: int = 6) -> RenderableType:
+def terminal_table(
+    summed: pa.Table | Iterable[Mapping[str, Any]],
+    width: int = 80,
+    primaries: Mapping[str, str] | None = None,
+    most: int = 6,
+) -> RenderableType:
     """Best cells of each task by the task's primary metric.
 
     Args:
@@ -47,9 +51,13 @@ def terminal_table(summed: pa.Table | Iterable[Mapping[str, Any]], width: int = 
         table = _headed(f"{title(source, task)} ({found[0]['metric']})", width)
         for row in _shown(found, most):
             table.add_row(
-                partners(str(row["combination"]), source), extractions[str(row["extraction"])],
-                models[str(row["model"])], spread(row["mean"], row["deviation"]), str(row["n"]),
-                spread(row["gain"], row["gain_deviation"], sign=True))
+                partners(str(row["combination"]), source),
+                extractions[str(row["extraction"])],
+                models[str(row["model"])],
+                spread(row["mean"], row["deviation"]),
+                str(row["n"]),
+                spread(row["gain"], row["gain_deviation"], sign=True),
+            )
         parts.append(table)
         if len(found) > most:
             parts.append(Text(f"  {len(found) - most} more in the report", "dim"))
@@ -65,8 +73,15 @@ def spread(mean: float | None, deviation: float | None, sign: bool = False) -> s
 
 
 def _headed(name: str, width: int) -> Table:
-    table = Table(title=name, title_justify="left", title_style="bold", box=None, width=width,
-                  pad_edge=False, header_style="dim")
+    table = Table(
+        title=name,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        width=width,
+        pad_edge=False,
+        header_style="dim",
+    )
     for column, share in (("with", 3), ("extraction", 2), ("model", 2)):
         table.add_column(column, ratio=share, no_wrap=True, overflow="ellipsis")
     for column, size in (("score", 13), ("runs", 4), ("gain", 14)):
@@ -79,11 +94,12 @@ def _shown(rows: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
     alone = next((row for row in rows if row["combination"] == row["source"]), None)
     if alone is None or alone in rows[:most]:
         return rows[:most]
-    return [*rows[:most - 1], alone]
+    return [*rows[: most - 1], alone]
 
 
-def _primary(rows: Iterable[Mapping[str, Any]], task: str,
-             primaries: Mapping[str, str] | None) -> str:
+def _primary(
+    rows: Iterable[Mapping[str, Any]], task: str, primaries: Mapping[str, str] | None
+) -> str:
     if primaries and task in primaries:
         return primaries[task]
     known = {row["metric"] for row in rows if row["task"] == task}

@@ -21,8 +21,17 @@ from raymtl.durable import file_digest, open_sealed, seal, sync
 from raymtl.errors import Interrupted, StoreError
 from raymtl.faults import fault_point
 
-__all__ = ["Interrupted", "State", "clear", "copy_state", "load_newest", "optimiser_tensors",
-           "restore_optimiser", "save_state", "under"]
+__all__ = [
+    "Interrupted",
+    "State",
+    "clear",
+    "copy_state",
+    "load_newest",
+    "optimiser_tensors",
+    "restore_optimiser",
+    "save_state",
+    "under",
+]
 
 FOLDER = "checkpoint"
 _KEPT = 2
@@ -57,8 +66,10 @@ def save_state(folder: Path, state: State) -> None:
         aside.rename(root / f"{number:06d}")
         sync(root)
     except OSError as error:
-        raise StoreError(f"{root}: checkpoint cannot be written ({error.strerror or error}). "
-                         "Free space there, then run again.") from error
+        raise StoreError(
+            f"{root}: checkpoint cannot be written ({error.strerror or error}). "
+            "Free space there, then run again."
+        ) from error
     for path in _numbered(root)[:-_KEPT]:
         shutil.rmtree(path, ignore_errors=True)
 
@@ -89,7 +100,8 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {
         f"optimiser/{number}/{name}": value.detach().cpu().clone()
         for number, values in state.items()
-        for name, value in values.items() if isinstance(value, Tensor)
+        for name, value in values.items()
+        if isinstance(value, Tensor)
     }
 
 

@@ -74,16 +74,20 @@ def train(
                     run.save(folder)
                     saved = time.monotonic()
                 if asked:
-                    raise Interrupted(f"{folder}: stopped after {run.epoch} epochs; run the same "
-                                      "command again to go on.")
+                    raise Interrupted(
+                        f"{folder}: stopped after {run.epoch} epochs; run the same "
+                        "command again to go on."
+                    )
         return run.outcome()
 
 
 def _check(training: Training, data: RunData) -> None:
     for name, part in data.train.items():
         if not len(part.inputs):
-            raise StudyError(f"source {name} has no training clips left. Give it more clips, or "
-                             "leave it out of the combination.")
+            raise StudyError(
+                f"source {name} has no training clips left. Give it more clips, or "
+                "leave it out of the combination."
+            )
         held = data.validation.get(name)
         if training.validates and (held is None or not len(held)):
             raise StudyError(

@@ -40,8 +40,12 @@ class Adam(Optimiser):
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(
-            parameters, lr=self.rate, betas=(self.beta1, self.beta2), eps=self.epsilon,
-            weight_decay=self.weight_decay, fused=True,
+            parameters,
+            lr=self.rate,
+            betas=(self.beta1, self.beta2),
+            eps=self.epsilon,
+            weight_decay=self.weight_decay,
+            fused=True,
         )
 
 
@@ -56,8 +60,12 @@ class AdamW(Optimiser):
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
-            parameters, lr=self.rate, betas=(self.beta1, self.beta2), eps=self.epsilon,
-            weight_decay=self.weight_decay, fused=True,
+            parameters,
+            lr=self.rate,
+            betas=(self.beta1, self.beta2),
+            eps=self.epsilon,
+            weight_decay=self.weight_decay,
+            fused=True,
         )
 
 
@@ -71,8 +79,12 @@ class Sgd(Optimiser):
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.SGD(
-            parameters, lr=self.rate, momentum=self.momentum, nesterov=self.nesterov,
-            weight_decay=self.weight_decay, foreach=True,  # fused: fails on heads that join later
+            parameters,
+            lr=self.rate,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            weight_decay=self.weight_decay,
+            foreach=True,  # fused: fails on heads that join later
         )
 
 

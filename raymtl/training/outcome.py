@@ -61,8 +61,11 @@ def history_rows(
     rows += [HistoryRow(epoch, "", task, "train", "loss", loss) for task, loss in losses.items()]
     for (source, task), at in points.items():
         found = {"loss": at.loss, tasks[task].primary: at.metric}
-        rows += [HistoryRow(epoch, source, task, "validation", metric, value)
-                 for metric, value in found.items() if value is not None]
+        rows += [
+            HistoryRow(epoch, source, task, "validation", metric, value)
+            for metric, value in found.items()
+            if value is not None
+        ]
     return rows
 
 

@@ -62,8 +62,9 @@ class Ranks:
         if self.alone:
             return
         used = torch.tensor([float(p.grad is not None) for p in parameters])
-        parts = [_flat(p.grad) if p.grad is not None else p.new_zeros(p.numel())
-                 for p in parameters]
+        parts = [
+            _flat(p.grad) if p.grad is not None else p.new_zeros(p.numel()) for p in parameters
+        ]
         whole = self.total(torch.cat([used.to(parts[0].device), *parts]))
         kept, start = whole[: len(parameters)].tolist(), len(parameters)
         for parameter, any_used in zip(parameters, kept, strict=True):

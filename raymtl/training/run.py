@@ -38,8 +38,9 @@ _KEPT_BYTES = 256 << 20
 class Workbench:
     """What a process keeps between runs, within a bound: open feature sets, prepared parts."""
 
-    def __init__(self, store: Path, tables: Mapping[str, ClipTable],
-                 kept_bytes: int = _KEPT_BYTES) -> None:
+    def __init__(
+        self, store: Path, tables: Mapping[str, ClipTable], kept_bytes: int = _KEPT_BYTES
+    ) -> None:
         self.store = store
         self._tables = tables
         self._features: dict[str, FeatureSet] = {}
@@ -54,17 +55,22 @@ class Workbench:
         Raises:
             StoreError: when a feature set or fit is missing or damaged.
         """
-        return RunData(*(
-            {source.name: self._part(source, getattr(source, part), device)
-             for source in job.sources}
-            for part in ("train", "validation", "test")
-        ))
+        return RunData(
+            *(
+                {
+                    source.name: self._part(source, getattr(source, part), device)
+                    for source in job.sources
+                }
+                for part in ("train", "validation", "test")
+            )
+        )
 
     def skipped(self, source: SourceInRun) -> int:
         """Clips of a run's source that could not be extracted."""
         known = self.features(source.features).known
-        return sum(i not in known for part in (source.train, source.validation, source.test)
-                   for i in part)
+        return sum(
+            i not in known for part in (source.train, source.validation, source.test) for i in part
+        )
 
     def features(self, address: str) -> FeatureSet:
         """The feature set, opened and verified once."""
@@ -116,15 +122,25 @@ def _present(ids: Sequence[str], features: FeatureSet, source: SourceInRun) -> l
     missing = [i for i in ids if i not in features.known]
     unexplained = [i for i in missing if i not in features.skipped]
     if unexplained:
-        raise StoreError(f"source {source.name}: feature set {source.features[:12]} has neither "
-                         f"features of {unexplained[0]!r} nor a reason why not "
-                         f"({len(unexplained)} such clips). Delete the set and run again.")
+        raise StoreError(
+            f"source {source.name}: feature set {source.features[:12]} has neither "
+            f"features of {unexplained[0]!r} nor a reason why not "
+            f"({len(unexplained)} such clips). Delete the set and run again."
+        )
     return [i for i in ids if i in features.known] if missing else list(ids)
 
 
-def run_job(job: RunJob, bench: Workbench, sweep: Path, *, report: Report,
-            stop: Callable[[], bool], device: str = "cpu", group: Any = None,
-            checkpoint_seconds: float = 10.0) -> Entry:
+def run_job(
+    job: RunJob,
+    bench: Workbench,
+    sweep: Path,
+    *,
+    report: Report,
+    stop: Callable[[], bool],
+    device: str = "cpu",
+    group: Any = None,
+    checkpoint_seconds: float = 10.0,
+) -> Entry:
     """Trains one run to its record; a failure is an entry of the ledger, not an exception.
 
     Rank 0 of `group` writes; the other ranks return an entry that nobody reads. At most one
@@ -143,7 +159,8 @@ def run_job(job: RunJob, bench: Workbench, sweep: Path, *, report: Report,
         write_record(folder, _facts(job, bench), outcome, job.tasks)
         done = finish(folder, sweep / "runs")
         return Ledger(sweep / "ledger").write(
-            job.run, "done", seconds=seconds, digest=job.digest, record=file_digest(done / RECORD))
+            job.run, "done", seconds=seconds, digest=job.digest, record=file_digest(done / RECORD)
+        )
     except Interrupted:
         raise
     except Diverged as error:
@@ -152,23 +169,52 @@ def run_job(job: RunJob, bench: Workbench, sweep: Path, *, report: Report,
         return _failed(job, sweep, "failed", error, began, group)
 
 
-def _train(job: RunJob, bench: Workbench, folder: Path, report: Report, stop: Callable[[], bool],
-           device: str, group: Any, checkpoint_seconds: float) -> Outcome:
+def _train(
+    job: RunJob,
+    bench: Workbench,
+    folder: Path,
+    report: Report,
+    stop: Callable[[], bool],
+    device: str,
+    group: Any,
+    checkpoint_seconds: float,
+) -> Outcome:
     data = bench.data(job, device)
     folder.mkdir(parents=True, exist_ok=True)
     fault_point("run:before-training")
     if not _writes(group):
-        return train(job.cell.model, job.training, data, job.tasks, job.seed, folder, stop=stop,
-                     device=device, checkpoint_seconds=checkpoint_seconds, group=group)
+        return train(
+            job.cell.model,
+            job.training,
+            data,
+            job.tasks,
+            job.seed,
+            folder,
+            stop=stop,
+            device=device,
+            checkpoint_seconds=checkpoint_seconds,
+            group=group,
+        )
     with _Events(folder, job) as events:
+
         def after_epoch(epoch: EpochReport) -> None:
             events.epoch(epoch)
             report(epoch)
             fault_point("run:after-epoch")
 
-        outcome = train(job.cell.model, job.training, data, job.tasks, job.seed, folder,
-                        report=after_epoch, stop=stop, device=device,
-                        checkpoint_seconds=checkpoint_seconds, group=group)
+        outcome = train(
+            job.cell.model,
+            job.training,
+            data,
+            job.tasks,
+            job.seed,
+            folder,
+            report=after_epoch,
+            stop=stop,
+            device=device,
+            checkpoint_seconds=checkpoint_seconds,
+            group=group,
+        )
         events.outcome(outcome)
     return outcome
 
@@ -189,8 +235,14 @@ class _Events:
 
     def outcome(self, outcome: Outcome) -> None:
         job = self._job
-        settings = {"run": job.run, "cell": job.cell.name, "fold": job.fold, "seed": job.repeat,
-                    "model": repr(job.cell.model), "training": repr(job.training)}
+        settings = {
+            "run": job.run,
+            "cell": job.cell.name,
+            "fold": job.fold,
+            "seed": job.repeat,
+            "model": repr(job.cell.model),
+            "training": repr(job.training),
+        }
         self._open(outcome.epochs_run + 1).outcome(outcome, settings)
 
     def _open(self, epoch: int) -> RunWriter:
@@ -210,32 +262,53 @@ class _Events:
 def _facts(job: RunJob, bench: Workbench) -> dict[str, Any]:
     """What the record says beside the outcome."""
     return {
-        "run": job.run, "digest": job.digest, "fold": job.fold, "seed": job.repeat,
+        "run": job.run,
+        "digest": job.digest,
+        "fold": job.fold,
+        "seed": job.repeat,
         "derived_seed": job.seed,
-        "cell": {"name": job.cell.name, "combination": list(job.cell.sources),
-                 "extraction": repr(job.cell.extraction), "model": repr(job.cell.model)},
+        "cell": {
+            "name": job.cell.name,
+            "combination": list(job.cell.sources),
+            "extraction": repr(job.cell.extraction),
+            "model": repr(job.cell.model),
+        },
         "training": repr(job.training),
         "sources": {
-            s.name: {"features": s.features, "fit": s.fit, "train": len(s.train),
-                     "validation": len(s.validation), "test": len(s.test),
-                     "skipped": bench.skipped(s)}
-            for s in job.sources},
-        "conflicts": [{"group": c.group, "trained": c.trained, "tested": c.tested,
-                       "clips": c.clips} for c in job.conflicts],
+            s.name: {
+                "features": s.features,
+                "fit": s.fit,
+                "train": len(s.train),
+                "validation": len(s.validation),
+                "test": len(s.test),
+                "skipped": bench.skipped(s),
+            }
+            for s in job.sources
+        },
+        "conflicts": [
+            {"group": c.group, "trained": c.trained, "tested": c.tested, "clips": c.clips}
+            for c in job.conflicts
+        ],
         "versions": versions(),
     }
 
 
-def _failed(job: RunJob, sweep: Path, status: Any, error: BaseException, began: float,
-            group: Any) -> Entry:
+def _failed(
+    job: RunJob, sweep: Path, status: Any, error: BaseException, began: float, group: Any
+) -> Entry:
     reason = f"{type(error).__name__}: {error}".split("\n")[0]
     entry = Entry(job.run, status, reason)
     if not _writes(group):
         return entry
     shutil.rmtree(sweep / "unfinished" / job.run, ignore_errors=True)
     return Ledger(sweep / "ledger").write(
-        job.run, status, reason, time.perf_counter() - began, digest=job.digest,
-        trace="".join(traceback.format_exception(error)))
+        job.run,
+        status,
+        reason,
+        time.perf_counter() - began,
+        digest=job.digest,
+        trace="".join(traceback.format_exception(error)),
+    )
 
 
 def _writes(group: Any) -> bool:

@@ -48,14 +48,27 @@ class Run:
     """State of one run. `epoch` counts finished epochs, `position` the steps into the next one."""
 
     def __init__(
-        self, model: Model, training: Training, data: RunData, tasks: Mapping[str, Task],
-        seed: int, device: str, ranks: Ranks,
+        self,
+        model: Model,
+        training: Training,
+        data: RunData,
+        tasks: Mapping[str, Task],
+        seed: int,
+        device: str,
+        ranks: Ranks,
     ) -> None:
         self._training, self._data, self._tasks = training, data, tasks
         self._seed, self._device, self.ranks = seed, device, ranks
         shape = common_shape(data.train)
-        self._identity = digest({"model": model, "training": training, "seed": seed,
-                                 "tasks": list(tasks.values()), "data": _facts(data)})
+        self._identity = digest(
+            {
+                "model": model,
+                "training": training,
+                "seed": seed,
+                "tasks": list(tasks.values()),
+                "data": _facts(data),
+            }
+        )
         self._network = model.build(shape, list(tasks.values()), seed).to(device)
         self._trained = [p for p in self._network.parameters() if p.requires_grad]
         self._optimiser = training.optimiser.build(self._trained)
@@ -102,8 +115,18 @@ class Run:
             copy_state(self._network, self._best_weights)
         self._history += history_rows(self.epoch, self._rate(), losses, points, self._tasks)
         self._tick()
-        report(EpochReport(self.epoch, self._training.epochs, losses, points, self._rate(),
-                           seen, self._epoch_seconds, self._best.epoch))
+        report(
+            EpochReport(
+                self.epoch,
+                self._training.epochs,
+                losses,
+                points,
+                self._rate(),
+                seen,
+                self._epoch_seconds,
+                self._best.epoch,
+            )
+        )
         self._epoch_seconds = 0.0
 
     def outcome(self) -> Outcome:
@@ -116,16 +139,27 @@ class Run:
                 part = getattr(self._data, kind).get(name)
                 if part is None:
                     continue
-                found = score(self._network, part, self._tasks, self._device,
-                              self._training.precision)
+                found = score(
+                    self._network, part, self._tasks, self._device, self._training.precision
+                )
                 for task, scored in found.items():
                     scores[name, task, kind] = measured(scored, part, self._tasks[task])
                     if kind == "test":
                         said[name, task] = predictions(scored, part, self._tasks[task])
         self._tick()
         weights = {name: value.cpu() for name, value in self._best_weights.items()}
-        return Outcome(self._history, self._best.epoch, self.epoch, scores, said, self._passes,
-                       self._steps, self._seconds, parameters(self._network), weights)
+        return Outcome(
+            self._history,
+            self._best.epoch,
+            self.epoch,
+            scores,
+            said,
+            self._passes,
+            self._steps,
+            self._seconds,
+            parameters(self._network),
+            weights,
+        )
 
     def _planned(self) -> list[dict[str, Rows]]:
         return self._training.batches.epoch(self._sizes, self._seed, self.epoch + 1)
@@ -135,8 +169,10 @@ class Run:
         self._optimiser.zero_grad(set_to_none=True)
         total = self._loss(batch)
         if self._device == "cpu" and self.ranks.alone and not math.isfinite(total.item()):
-            raise Diverged(f"the training loss is {total.item()} in epoch {self.epoch + 1}, step "
-                           f"{self.position + 1}.")
+            raise Diverged(
+                f"the training loss is {total.item()} in epoch {self.epoch + 1}, step "
+                f"{self.position + 1}."
+            )
         if total.requires_grad:
             total.backward()  # type: ignore[no-untyped-call]
         self.ranks.total_gradients(self._trained)
@@ -153,12 +189,13 @@ class Run:
             with autocast(self._device, self._training.precision):
                 outputs = self._network(batch.inputs, names)
             for name in names:
-                sums[name] = self._tasks[name].loss_sum(
-                    outputs[name].float(), *batch.targets[name])
+                sums[name] = self._tasks[name].loss_sum(outputs[name].float(), *batch.targets[name])
         counts = self.ranks.totals([sums[name][1] for name in names])
         self._sums.add(sums)
-        means = {name: sums[name][0] / count.clamp(min=1)
-                 for name, count in zip(names, counts, strict=True)}
+        means = {
+            name: sums[name][0] / count.clamp(min=1)
+            for name, count in zip(names, counts, strict=True)
+        }
         return self._training.balance.combine(means, self._weights)
 
     def _agreed_points(self) -> Points:
@@ -182,10 +219,13 @@ class Run:
         points: Points = {}
         for name, part in self._data.validation.items():
             if len(part):
-                found = score(self._network, part, self._tasks, self._device,
-                              self._training.precision)
-                points |= {(name, task): point(scored, part, self._tasks[task])
-                           for task, scored in found.items()}
+                found = score(
+                    self._network, part, self._tasks, self._device, self._training.precision
+                )
+                points |= {
+                    (name, task): point(scored, part, self._tasks[task])
+                    for task, scored in found.items()
+                }
         return points
 
     def _set_rate(self, epoch_steps: int) -> None:
@@ -225,13 +265,25 @@ class Run:
         tensors["rng/cpu"] = torch.get_rng_state()
         if self._device != "cpu":
             tensors["rng/device"] = torch.cuda.get_rng_state(self._device)
-        save_state(folder, State(tensors, {
-            "identity": self._identity, "epoch": self.epoch, "position": self.position,
-            "steps": self._steps, "best": list(astuple(self._best)), "rate": self._rate(),
-            "history": [list(astuple(row)) for row in self._history], "passes": self._passes,
-            "sums": {name: list(pair) for name, pair in sums.items()},
-            "seconds": self._seconds, "epoch_seconds": self._epoch_seconds,
-        }))
+        save_state(
+            folder,
+            State(
+                tensors,
+                {
+                    "identity": self._identity,
+                    "epoch": self.epoch,
+                    "position": self.position,
+                    "steps": self._steps,
+                    "best": list(astuple(self._best)),
+                    "rate": self._rate(),
+                    "history": [list(astuple(row)) for row in self._history],
+                    "passes": self._passes,
+                    "sums": {name: list(pair) for name, pair in sums.items()},
+                    "seconds": self._seconds,
+                    "epoch_seconds": self._epoch_seconds,
+                },
+            ),
+        )
 
     def resume(self, folder: Path) -> None:
         """Goes on from the newest checkpoint that verifies and is of this run, if there is one."""

@@ -44,12 +44,15 @@ class Training(Spec):
         if self.select not in ("metric", "loss", "last"):
             raise StudyError(f"Training: select={self.select!r}, expected metric, loss or last.")
         if self.precision not in ("float32", "bfloat16"):
-            raise StudyError(f"Training: precision={self.precision!r}, expected float32 or "
-                             "bfloat16.")
+            raise StudyError(
+                f"Training: precision={self.precision!r}, expected float32 or bfloat16."
+            )
         if self.patience is not None and (self.select == "last" or self.patience < 1):
-            raise StudyError(f"Training: patience={self.patience} with select={self.select!r}. "
-                             "Stopping early needs a patience of 1 or more and select='metric' "
-                             "or 'loss'.")
+            raise StudyError(
+                f"Training: patience={self.patience} with select={self.select!r}. "
+                "Stopping early needs a patience of 1 or more and select='metric' "
+                "or 'loss'."
+            )
         if self.clip is not None and not self.clip > 0:
             raise StudyError(f"Training: clip={self.clip}, expected a number above 0 or None.")
 

@@ -64,8 +64,14 @@ def cargo_of(plan: Plan, share: Share, runs: int, cells: int) -> Cargo:
     jobs = list(plan.runs)[:runs]
     size = -(-len(jobs) // cells)
     dealt = tuple(tuple(jobs[at : at + size]) for at in range(0, len(jobs), size))
-    return Cargo(plan.store, plan.sweep, Attempt.new(plan.sweep / "scratch", "bench"), share,
-                 dealt, plan.tables)
+    return Cargo(
+        plan.store,
+        plan.sweep,
+        Attempt.new(plan.sweep / "scratch", "bench"),
+        share,
+        dealt,
+        plan.tables,
+    )
 
 
 def trained(plan: Plan, runs: Sequence[str]) -> float:
@@ -103,8 +109,11 @@ def by_lanes(plan: Plan, share: Share, runs: int) -> tuple[float, float]:
             ended.append(run)
         if len(ended) % 50 == 0 or len(ended) == 20:
             lanes = ", ".join(f"{resident(pid):.0f}" for pid in lanes_alive())
-            print(f"  after {len(ended):3} runs: driver {resident(os.getpid()):.0f} MiB, lanes "
-                  f"{lanes} MiB", flush=True)
+            print(
+                f"  after {len(ended):3} runs: driver {resident(os.getpid()):.0f} MiB, lanes "
+                f"{lanes} MiB",
+                flush=True,
+            )
 
     cargo = cargo_of(plan, share, runs, 40)
     began = time.perf_counter()
@@ -118,13 +127,20 @@ def by_lanes(plan: Plan, share: Share, runs: int) -> tuple[float, float]:
 def loop(config: dict[str, Any]) -> None:
     """The worker of a textbook trial."""
     cargo = ray.get(config["cargo"][0])
-    run_job(cargo.cells[config["cell"]][0], Workbench(cargo.store, cargo.tables), cargo.sweep,
-            report=lambda epoch: None, stop=lambda: False)
+    run_job(
+        cargo.cells[config["cell"]][0],
+        Workbench(cargo.store, cargo.tables),
+        cargo.sweep,
+        report=lambda epoch: None,
+        stop=lambda: False,
+    )
 
 
 def trial(config: dict[str, Any]) -> None:
     TorchTrainer(
-        loop, train_loop_config=config, scaling_config=ScalingConfig(num_workers=1),
+        loop,
+        train_loop_config=config,
+        scaling_config=ScalingConfig(num_workers=1),
         run_config=RunConfig(name=f"textbook-{config['cell']}", storage_path=config["storage"]),
     ).fit()
 
@@ -133,13 +149,18 @@ def by_textbook(plan: Plan, share: Share, runs: int) -> tuple[float, float]:
     """(wall, above training) seconds a trial."""
     cargo = cargo_of(plan, share, runs, runs)
     storage = str(plan.sweep / "scratch" / "textbook")
-    space = {"cell": tune.grid_search(list(range(runs))), "cargo": [ray.put(cargo)],
-             "storage": storage}
+    space = {
+        "cell": tune.grid_search(list(range(runs))),
+        "cargo": [ray.put(cargo)],
+        "storage": storage,
+    }
     began = time.perf_counter()
     results = tune.Tuner(
-        tune.with_resources(trial, {"node:__internal_head__": 0.001}), param_space=space,
+        tune.with_resources(trial, {"node:__internal_head__": 0.001}),
+        param_space=space,
         tune_config=tune.TuneConfig(max_concurrent_trials=LANES),
-        run_config=tune.RunConfig(name="textbook", storage_path=storage, verbose=0)).fit()
+        run_config=tune.RunConfig(name="textbook", storage_path=storage, verbose=0),
+    ).fit()
     wall = time.perf_counter() - began
     assert not results.errors
     names = [cell[0].run for cell in cargo.cells]
@@ -156,8 +177,10 @@ def main(runs: int = 200, trials: int = 4) -> None:
     with tempfile.TemporaryDirectory() as folder, connected(SweepOptions(lanes=LANES)) as share:
         plan = planned(Path(folder), trials)
         slow, slow_above = by_textbook(plan, share, trials)
-        print(f"textbook: {slow:.3f} s a run, {slow_above:.3f} s above training; "
-              f"{slow_above / max(above, 1e-9):.0f} times the lanes'")
+        print(
+            f"textbook: {slow:.3f} s a run, {slow_above:.3f} s above training; "
+            f"{slow_above / max(above, 1e-9):.0f} times the lanes'"
+        )
 
 
 if __name__ == "__main__":

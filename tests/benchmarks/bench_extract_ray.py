@@ -48,15 +48,19 @@ MOST = 1.3
 PROCESSES = 2
 
 
-def make(folder: Path, files: int, times: int, seconds: float, rate: int,
-         channels: int) -> list[ClipRow]:
+def make(
+    folder: Path, files: int, times: int, seconds: float, rate: int, channels: int
+) -> list[ClipRow]:
     """Noise: the kernel costs the same whatever it hears."""
     rng = np.random.default_rng(0)
     sound = rng.normal(0, 0.1, (round(seconds * rate), channels)).astype(np.float32)
     for number in range(files):
         soundfile.write(folder / f"{number:05}.wav", sound, rate, subtype="PCM_16")
-    return [ClipRow(f"{turn:02}/{number:05}", str(folder / f"{number:05}.wav"))
-            for turn in range(times) for number in range(files)]
+    return [
+        ClipRow(f"{turn:02}/{number:05}", str(folder / f"{number:05}.wav"))
+        for turn in range(times)
+        for number in range(files)
+    ]
 
 
 def one(root: Path, job: FeatureJob, addresses: Sequence[str], chunk: Chunk) -> float:
@@ -68,7 +72,8 @@ def one(root: Path, job: FeatureJob, addresses: Sequence[str], chunk: Chunk) -> 
 def by_joblib(jobs: Sequence[FeatureJob], root: Path) -> float:
     addresses = [job.address for job in jobs]
     spent = joblib.Parallel(n_jobs=PROCESSES)(
-        joblib.delayed(one)(root, jobs[0], addresses, chunk) for chunk in jobs[0].chunks)
+        joblib.delayed(one)(root, jobs[0], addresses, chunk) for chunk in jobs[0].chunks
+    )
     store = FeatureStore(root)
     for job in jobs:
         store.commit(job.address, {}, list(store.finished(job.address).values()))
@@ -93,8 +98,12 @@ def measure(name: str, folder: Path, rounds: int) -> None:
     rows = make(folder / "audio", *CASES[name])
     facts = inspect(sorted({Path(row.path) for row in rows}), None)
     parts = tuple(chunks(rows, facts))
-    jobs = [FeatureJob(feature_address(SIGNAL, e, rows, facts), SIGNAL, e, ("s",), tuple(rows),
-                       parts, False) for e in EXTRACTIONS]
+    jobs = [
+        FeatureJob(
+            feature_address(SIGNAL, e, rows, facts), SIGNAL, e, ("s",), tuple(rows), parts, False
+        )
+        for e in EXTRACTIONS
+    ]
     walls: dict[str, list[float]] = {"joblib": [], "ray": []}
     kernel = 0.0
     for turn in range(rounds + 1):  # the first warms both
@@ -106,8 +115,11 @@ def measure(name: str, folder: Path, rounds: int) -> None:
                 walls[side].append(wall)
     loky, through_ray = (statistics.median(walls[side]) for side in ("joblib", "ray"))
     ratio = statistics.median(r / j for r, j in zip(walls["ray"], walls["joblib"], strict=True))
-    print(f"{name:24}{len(parts):7}{kernel:11.1f}{loky:11.2f}{through_ray:9.2f}{ratio:8.2f}"
-          f"   (at most {MOST})", flush=True)
+    print(
+        f"{name:24}{len(parts):7}{kernel:11.1f}{loky:11.2f}{through_ray:9.2f}{ratio:8.2f}"
+        f"   (at most {MOST})",
+        flush=True,
+    )
 
 
 def main(rounds: int = 3) -> None:

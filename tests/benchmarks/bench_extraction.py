@@ -105,16 +105,21 @@ def measure(name: str, rounds: int, folder: Path) -> None:
         fast.append(cpu(lambda: ours(paths, facts, out / "features")) / len(paths))
         shutil.rmtree(out)
     a, b = statistics.median(slow[1:]), statistics.median(fast[1:])
-    print(f"{name:28} {a * 1e3:9.3f} {b * 1e3:9.4f} {looking * 1e3:9.4f} "
-          f"{case[1] / b:9.0f} {a / b:7.1f} {case[6]:7.1f}", flush=True)
+    print(
+        f"{name:28} {a * 1e3:9.3f} {b * 1e3:9.4f} {looking * 1e3:9.4f} "
+        f"{case[1] / b:9.0f} {a / b:7.1f} {case[6]:7.1f}",
+        flush=True,
+    )
 
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     torch.set_num_threads(1)
     settle_allocator()
-    print(f"{'':28} {'librosa':>9} {'raymtl':>9} {'inspect':>9} {'audio s':>9} {'ratio':>7} "
-          f"{'target':>7}\n{'CPU ms a file':28} {'':9} {'':9} {'':9} {'/ CPU s':>9}")
+    print(
+        f"{'':28} {'librosa':>9} {'raymtl':>9} {'inspect':>9} {'audio s':>9} {'ratio':>7} "
+        f"{'target':>7}\n{'CPU ms a file':28} {'':9} {'':9} {'':9} {'/ CPU s':>9}"
+    )
     for number, name in enumerate(CASES):
         with tempfile.TemporaryDirectory() as folder:
             measure(name, rounds, Path(folder) / str(number))

@@ -53,7 +53,9 @@ def main() -> None:
         members = {name: FitMember(name, tuple(held.ids)) for name, held in sets.items()}
         return [
             FitRequest(STAGES, members[own], tuple(members[n] for n in names if n != own))
-            for size in sizes for names in combinations(SOURCES, size) for own in names
+            for size in sizes
+            for names in combinations(SOURCES, size)
+            for own in names
         ]
 
     def refit(names: tuple[str, ...]) -> None:
@@ -73,10 +75,14 @@ def main() -> None:
     sklearn *= whole / passes
     print(f"8 sources x {CLIPS} clips x {FRAMES} frames x {FEATURES} features, 255 combinations")
     print(f"fit the eight alone            {median(eight):8.3f} s")
-    print(f"fit all 255 combinations       {median(every):8.3f} s   {median(ours):.2f} x the eight"
-          "   (target <= 1.2)")
-    print(f"scikit-learn, refit every one  {sklearn:8.1f} s   {sklearn / median(every):.0f} x ours"
-          f"   (extrapolated from {len(sample)} combinations)")
+    print(
+        f"fit all 255 combinations       {median(every):8.3f} s   {median(ours):.2f} x the eight"
+        "   (target <= 1.2)"
+    )
+    print(
+        f"scikit-learn, refit every one  {sklearn:8.1f} s   {sklearn / median(every):.0f} x ours"
+        f"   (extrapolated from {len(sample)} combinations)"
+    )
 
 
 if __name__ == "__main__":

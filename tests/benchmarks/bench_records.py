@@ -31,8 +31,10 @@ def main() -> None:
         sweep = Path(folder)
         grid = cells(["logmel", "mfcc", "summary", "waveform"], ["dnn", "cnn", "tree"])
         runs = write_plan(sweep, grid, folds=-(-RUNS // (len(grid) * 3)), seeds=3)[:RUNS]
-        found = {c: outcome({s: TASKS[s] for s in c}, epochs=EPOCHS, clips=200)
-                 for c in {tuple(cell["combination"]) for cell in grid}}
+        found = {
+            c: outcome({s: TASKS[s] for s in c}, epochs=EPOCHS, clips=200)
+            for c in {tuple(cell["combination"]) for cell in grid}
+        }
         steps: dict[str, list[float]] = {"events": [], "record": [], "finish": [], "ledger": []}
         for run in runs:
             _one(sweep, run, found[tuple(run[1]["combination"])], steps)
@@ -51,9 +53,18 @@ def _one(sweep: Path, run: tuple, found: Outcome, steps: dict[str, list[float]])
     clock = _Clock()
     with RunWriter(folder, None, tasks) as writer:
         for epoch in range(EPOCHS):
-            writer.epoch(EpochReport(epoch + 1, EPOCHS, {t.name: 1.0 for t in tasks},
-                                     {key[:2]: Point(1.0, 0.5) for key in found.scores}, 1e-3,
-                                     found.passes, 0.1, 1))
+            writer.epoch(
+                EpochReport(
+                    epoch + 1,
+                    EPOCHS,
+                    {t.name: 1.0 for t in tasks},
+                    {key[:2]: Point(1.0, 0.5) for key in found.scores},
+                    1e-3,
+                    found.passes,
+                    0.1,
+                    1,
+                )
+            )
         writer.outcome(found, {"run": name})
     steps["events"].append(clock.lap())
     write_record(folder, record(name, cell, fold, seed), found, tasks)

@@ -36,8 +36,10 @@ def fill(root: Path, clips: int) -> list[str]:
     writer = ShardWriter(root / "a", "0")
     for at in range(0, clips, 500):
         sizes = rng.integers(FRAMES // 2, FRAMES * 3 // 2, len(ids[at : at + 500]))
-        writer.add(ids[at : at + 500],
-                   [rng.normal(size=(1, n, FEATURES)).astype(np.float32) for n in sizes])
+        writer.add(
+            ids[at : at + 500],
+            [rng.normal(size=(1, n, FEATURES)).astype(np.float32) for n in sizes],
+        )
     FeatureStore(root).commit("a", {}, [writer.finish((), 1.0, 0.0)])
     return ids
 
@@ -81,8 +83,9 @@ print(private() - before)
 
 def private_memory(root: Path) -> float:
     """MiB that opening and reading the whole set adds to a process."""
-    ran = subprocess.run([sys.executable, "-c", _READER, str(root)], check=True,
-                         capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", _READER, str(root)], check=True, capture_output=True, text=True
+    )
     return float(ran.stdout)
 
 
@@ -95,21 +98,26 @@ def main() -> None:
         features = FeatureStore(folder / "small").open("a")
         (folder / "files").mkdir()
         for row in range(CLIPS):
-            torch.save(torch.from_numpy(features.matrix(row)[0].copy()),
-                       folder / "files" / f"{row}.pt")
+            torch.save(
+                torch.from_numpy(features.matrix(row)[0].copy()), folder / "files" / f"{row}.pt"
+            )
         fast, slow = [], []
         for seed in range(rounds + 1):  # the first warms both up
             fast.append(ours(features, seed) / CLIPS * 1e6)
             slow.append(one_file_a_clip(folder / "files", CLIPS, seed) / CLIPS * 1e6)
         a, b = statistics.median(slow[1:]), statistics.median(fast[1:])
-        print(f"random padded batches of {BATCH}, clips of about {FRAMES} x {FEATURES}: "
-              f"{b:.1f} us a clip (at most {LIMIT}); "
-              f"one torch file a clip {a:.0f} us, {a / b:.0f} x")
+        print(
+            f"random padded batches of {BATCH}, clips of about {FRAMES} x {FEATURES}: "
+            f"{b:.1f} us a clip (at most {LIMIT}); "
+            f"one torch file a clip {a:.0f} us, {a / b:.0f} x"
+        )
         fill(folder / "large", 4 * CLIPS)
         for size in ("small", "large"):
             data = sum(p.stat().st_size for p in (folder / size).rglob("*.arrow")) / 2**20
-            print(f"private memory after reading {data:.0f} MiB: "
-                  f"{private_memory(folder / size):.1f} MiB")
+            print(
+                f"private memory after reading {data:.0f} MiB: "
+                f"{private_memory(folder / size):.1f} MiB"
+            )
 
 
 if __name__ == "__main__":

@@ -67,8 +67,9 @@ def part(case: Case, budget: int, folder: Path) -> PartData:
     features = stored(case, folder)
     rows = np.arange(len(features.ids))
     stages = (Standardise(), FixedLength(case.shape[0]))
-    fitted = FittedStages(tuple(
-        s.fit(s.measure(features, rows) if s.measured else None) for s in stages))
+    fitted = FittedStages(
+        tuple(s.fit(s.measure(features, rows) if s.measured else None) for s in stages)
+    )
     values = np.arange(case.clips, dtype=np.int64) % 15
     targets = {TASK.name: Targets(values, np.ones(case.clips, bool))}
     return PartData("one", features.ids, Inputs(features, features.ids, fitted, budget), targets)
@@ -76,8 +77,10 @@ def part(case: Case, budget: int, folder: Path) -> PartData:
 
 def stored(case: Case, folder: Path):
     rng = np.random.default_rng(0)
-    matrices = {f"c/{i:05d}": rng.normal(0, 1, (1, *case.shape)).astype(np.float32)
-                for i in range(case.clips)}
+    matrices = {
+        f"c/{i:05d}": rng.normal(0, 1, (1, *case.shape)).astype(np.float32)
+        for i in range(case.clips)
+    }
     for name, matrix in matrices.items():
         torch.save(torch.from_numpy(matrix), folder / f"{name[2:]}.pt")
     return mapped(matrices, folder)
@@ -92,11 +95,13 @@ def mapped(matrices, folder: Path):
     flat = np.concatenate([m.ravel() for m in matrices.values()])
     sizes = [m.size for m in matrices.values()]
     offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int64())
-    batch = pa.record_batch({
-        "id": pa.array(list(matrices)),
-        "frames": pa.array([m.shape[1] for m in matrices.values()], pa.int64()),
-        "values": pa.LargeListArray.from_arrays(offsets, pa.array(flat)),
-    })
+    batch = pa.record_batch(
+        {
+            "id": pa.array(list(matrices)),
+            "frames": pa.array([m.shape[1] for m in matrices.values()], pa.int64()),
+            "values": pa.LargeListArray.from_arrays(offsets, pa.array(flat)),
+        }
+    )
     width = next(iter(matrices.values())).shape[2]
     schema = batch.schema.with_metadata({"channels": "1", "features": str(width)})
     with pa.ipc.new_file(str(folder / "part.arrow"), schema) as writer:
@@ -106,19 +111,24 @@ def mapped(matrices, folder: Path):
 
 def ours(case: Case, data: PartData) -> Callable[[], int]:
     training = Training(epochs=10**6, batches=Alternating(BATCH), select="last")
-    run = Run(case.model, training, RunData({"one": data}, {}, {}), distinct((TASK,)), 0, "cpu",
-              Ranks())
+    run = Run(
+        case.model, training, RunData({"one": data}, {}, {}), distinct((TASK,)), 0, "cpu", Ranks()
+    )
 
     def epoch() -> int:
         for ended in run.steps():
             if ended:
                 run.epoch, run.position = run.epoch + 1, 0
         return case.clips
+
     return epoch
 
 
-def loop(network: nn.Module, optimiser: torch.optim.Optimizer,
-         batches: Callable[[], Iterator[tuple[torch.Tensor, torch.Tensor]]]) -> Callable[[], int]:
+def loop(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    batches: Callable[[], Iterator[tuple[torch.Tensor, torch.Tensor]]],
+) -> Callable[[], int]:
     network.train()
 
     def epoch() -> int:
@@ -131,14 +141,20 @@ def loop(network: nn.Module, optimiser: torch.optim.Optimizer,
             optimiser.step()
             clips += len(values)
         return clips
+
     return epoch
 
 
 def bare(case: Case, data: PartData) -> Callable[[], int]:
     network = case.model.build(data.inputs.shape, (TASK,), 0)
     rows = np.array_split(np.arange(case.clips), case.clips // BATCH)
-    held = [(data.inputs.batch(r)["features"].contiguous(),
-             torch.from_numpy(data.targets[TASK.name].values[r])) for r in rows]
+    held = [
+        (
+            data.inputs.batch(r)["features"].contiguous(),
+            torch.from_numpy(data.targets[TASK.name].values[r]),
+        )
+        for r in rows
+    ]
     return loop(network, Adam(1e-3).build(network.parameters()), lambda: iter(held))
 
 
@@ -164,8 +180,13 @@ def stock(case: Case, data: PartData) -> Callable[[], int]:
     if isinstance(case.model, SharedCnn):
         network = Plain(network)
     rows = np.array_split(np.arange(case.clips), case.clips // BATCH)
-    held = [(data.inputs.batch(r)["features"].contiguous(),
-             torch.from_numpy(data.targets[TASK.name].values[r])) for r in rows]
+    held = [
+        (
+            data.inputs.batch(r)["features"].contiguous(),
+            torch.from_numpy(data.targets[TASK.name].values[r]),
+        )
+        for r in rows
+    ]
     return loop(network, torch.optim.Adam(network.parameters(), 1e-3), lambda: iter(held))
 
 
@@ -178,11 +199,23 @@ class Plain(nn.Module):
         layers: list[nn.Module] = []
         for convolution, norm in zip(trunk.convolutions, trunk.norms, strict=True):
             layers += [
-                nn.Conv2d(convolution.in_channels, convolution.out_channels,
-                          convolution.kernel_size, padding=1, bias=False),
-                nn.BatchNorm2d(norm.num_features), nn.ReLU(), nn.MaxPool2d(2)]
-        self.layers = nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(),
-                                    nn.Linear(norm.num_features, TASK.outputs))
+                nn.Conv2d(
+                    convolution.in_channels,
+                    convolution.out_channels,
+                    convolution.kernel_size,
+                    padding=1,
+                    bias=False,
+                ),
+                nn.BatchNorm2d(norm.num_features),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]
+        self.layers = nn.Sequential(
+            *layers,
+            nn.AdaptiveMaxPool2d(1),
+            nn.Flatten(),
+            nn.Linear(norm.num_features, TASK.outputs),
+        )
 
     def forward(self, inputs):
         return {TASK.name: self.layers(inputs["features"])}
@@ -196,8 +229,12 @@ def rate(epoch: Callable[[], int]) -> float:
 
 
 def measure_stock(name: str) -> float:
-    text = subprocess.run([sys.executable, "-m", "tests.benchmarks.bench_training", "stock", name],
-                          check=True, text=True, capture_output=True).stdout
+    text = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.bench_training", "stock", name],
+        check=True,
+        text=True,
+        capture_output=True,
+    ).stdout
     return float(text)
 
 
@@ -210,8 +247,10 @@ def main() -> None:
             rate(epoch)
             print(median(rate(epoch) for _ in range(3)))
         return
-    print(f"{'clips/s of CPU':24}{'bare':>8}{'ours':>8}{'map':>8}{'files':>8}{'stock':>8}"
-          f"{'ours/bare':>11}{'map/bare':>10}{'files/bare':>11}{'stock/ours':>11}")
+    print(
+        f"{'clips/s of CPU':24}{'bare':>8}{'ours':>8}{'map':>8}{'files':>8}{'stock':>8}"
+        f"{'ours/bare':>11}{'map/bare':>10}{'files/bare':>11}{'stock/ours':>11}"
+    )
     settle_allocator()
     for name, case in CASES.items():
         with tempfile.TemporaryDirectory() as folder, isolated(0):
@@ -220,8 +259,12 @@ def main() -> None:
 
 def report(name: str, case: Case, folder: Path) -> None:
     resident, gathered = part(case, 1 << 30, folder), part(case, 0, folder)
-    epochs = [bare(case, resident), ours(case, resident), ours(case, gathered),
-              files(case, resident, folder)]
+    epochs = [
+        bare(case, resident),
+        ours(case, resident),
+        ours(case, gathered),
+        files(case, resident, folder),
+    ]
     for epoch in epochs:
         epoch()
     rounds, plain = [], []
@@ -231,9 +274,12 @@ def report(name: str, case: Case, folder: Path) -> None:
             plain.append(measure_stock(name))
     seconds = [median(r[i] for r in rounds) for i in range(4)] + [median(plain)]
     ratios = [median(r[i] / r[0] for r in rounds) for i in (1, 2, 3)] + [seconds[4] / seconds[1]]
-    print(f"{name:24}" + "".join(f"{1 / s:8.0f}" for s in seconds)
-          + "".join(f"{r:{w}.2f}" for r, w in zip(ratios, (11, 10, 11, 11), strict=True)),
-          flush=True)
+    print(
+        f"{name:24}"
+        + "".join(f"{1 / s:8.0f}" for s in seconds)
+        + "".join(f"{r:{w}.2f}" for r, w in zip(ratios, (11, 10, 11, 11), strict=True)),
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

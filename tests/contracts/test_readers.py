@@ -292,9 +292,7 @@ def _audio(table: ClipTable) -> list[str]:
     return sorted(set(table.table.column("audio").to_pylist()))
 
 
-def test_recordings_that_nothing_names_are_noted(
-    case: Case, table: ClipTable, copy: Path
-) -> None:
+def test_recordings_that_nothing_names_are_noted(case: Case, table: ClipTable, copy: Path) -> None:
     first = copy / _audio(table)[0]
     surplus = first.with_name(f"no such name{first.suffix}")
     shutil.copy(first, surplus)
@@ -311,9 +309,7 @@ def test_recordings_that_nothing_names_are_noted(
         assert found.select(table.ids).table.equals(table.table)
 
 
-def test_missing_recordings_are_named_and_counted(
-    case: Case, table: ClipTable, copy: Path
-) -> None:
+def test_missing_recordings_are_named_and_counted(case: Case, table: ClipTable, copy: Path) -> None:
     gone = _audio(table)[-min(25, len(_audio(table)) - 1):]  # fmt: skip
     for name in gone:
         (copy / name).unlink()

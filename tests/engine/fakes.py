@@ -40,23 +40,49 @@ class FakeBench:
 
 def fake_record(sweep: Path, job: FakeJob, **facts: Any) -> Entry:
     """The smallest record that `reconcile` takes for whole."""
-    content = {"run": job.run, "digest": job.digest, "files": {}, "seconds": 0.0, "scores": [],
-               "tasks": {}, **facts}
+    content = {
+        "run": job.run,
+        "digest": job.digest,
+        "files": {},
+        "seconds": 0.0,
+        "scores": [],
+        "tasks": {},
+        **facts,
+    }
     write_durably(sweep / "runs" / job.run / "record.json", seal(content))
     return Ledger(sweep / "ledger").write(
-        job.run, "done", digest=job.digest,
-        record=file_digest(sweep / "runs" / job.run / "record.json"))
+        job.run,
+        "done",
+        digest=job.digest,
+        record=file_digest(sweep / "runs" / job.run / "record.json"),
+    )
 
 
-def fake_train(job: FakeJob, bench: FakeBench, sweep: Path, *, report: Callable[[Any], None],
-               stop: Callable[[], bool], device: str = "cpu", group: Any = None) -> Entry:
+def fake_train(
+    job: FakeJob,
+    bench: FakeBench,
+    sweep: Path,
+    *,
+    report: Callable[[Any], None],
+    stop: Callable[[], bool],
+    device: str = "cpu",
+    group: Any = None,
+) -> Entry:
     """Does what the job says and records in which process and state it did."""
     bench.runs += 1
-    facts = {"pid": os.getpid(), "made": bench.made, "threads": torch.get_num_threads(),
-             "dtype": str(torch.get_default_dtype()), "grad": torch.is_grad_enabled(),
-             "drawn": torch.rand(2).tolist(), "folder": str(Path.cwd()),
-             "dirty": os.environ.get("LEFT_BEHIND", ""), "rss": _resident(), "time": time.time(),
-             "workers": 1 if group is None else torch.distributed.get_world_size(group)}
+    facts = {
+        "pid": os.getpid(),
+        "made": bench.made,
+        "threads": torch.get_num_threads(),
+        "dtype": str(torch.get_default_dtype()),
+        "grad": torch.is_grad_enabled(),
+        "drawn": torch.rand(2).tolist(),
+        "folder": str(Path.cwd()),
+        "dirty": os.environ.get("LEFT_BEHIND", ""),
+        "rss": _resident(),
+        "time": time.time(),
+        "workers": 1 if group is None else torch.distributed.get_world_size(group),
+    }
     if job.does == "raises":
         raise ValueError("spilt milk")
     if job.does == "exits":
@@ -115,5 +141,13 @@ def _resident() -> int:
 def fake_cargo(folder: Path, share: Share, cells: list[list[FakeJob]]) -> Cargo:
     """A cargo of fake jobs for a sweep in `folder`."""
     attempt = Attempt.new(folder / "scratch", "attempt")
-    return Cargo(folder, folder, attempt, share, tuple(map(tuple, cells)),  # type: ignore[arg-type]
-                 {}, fake_train, FakeBench)
+    return Cargo(
+        folder,
+        folder,
+        attempt,
+        share,
+        tuple(map(tuple, cells)),  # type: ignore[arg-type]
+        {},
+        fake_train,
+        FakeBench,
+    )

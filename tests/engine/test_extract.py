@@ -61,12 +61,17 @@ def _jobs(rows: Sequence[ClipRow], *extractions: Any) -> list[FeatureJob]:
     facts = inspect([Path(row.path) for row in rows], None)
     parts = tuple(chunks(rows, facts, work=0.0004))
     assert len(parts) >= 4
-    return [FeatureJob(feature_address(SIGNAL, e, rows, facts), SIGNAL, e, ("s",), tuple(rows),
-                       parts, False) for e in extractions]
+    return [
+        FeatureJob(
+            feature_address(SIGNAL, e, rows, facts), SIGNAL, e, ("s",), tuple(rows), parts, False
+        )
+        for e in extractions
+    ]
 
 
 def test_sets_are_complete_and_hold_what_one_process_computes(
-        cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path) -> None:
+    cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path
+) -> None:
     jobs = _jobs(clips, LogMel(), Mfcc())
     begun, done = [], []
     extract_all(jobs, tmp_path, replace(QUIET, begins=begun.append, more=done.append))
@@ -78,12 +83,12 @@ def test_sets_are_complete_and_hold_what_one_process_computes(
         for row in (clips[0], clips[-1]):
             wave, rate = decode(Path(row.path), SIGNAL)
             alone = job.extraction([wave], rate)[0]
-            np.testing.assert_array_equal(
-                features.matrix(int(features.row([row.id])[0])), alone)
+            np.testing.assert_array_equal(features.matrix(int(features.row([row.id])[0])), alone)
 
 
 def test_a_second_time_nothing_is_extracted(
-        cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path) -> None:
+    cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path
+) -> None:
     jobs = _jobs(clips, LogMel())
     extract_all(jobs, tmp_path, QUIET)
     done: list[float] = []
@@ -103,7 +108,8 @@ def _fails_once(root: Path, addresses: Any, signal_: Any, extractions: Any, chun
 
 
 def test_an_error_keeps_what_is_finished_and_the_next_time_does_the_rest(
-        cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path) -> None:
+    cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path
+) -> None:
     jobs = _jobs(clips, LogMel())
     with pytest.raises(StoreError, match="disk is full"):
         extract_all(jobs, tmp_path, QUIET, extract=_fails_once)
@@ -130,14 +136,16 @@ def _dies_once(root: Path, *given: Any) -> Any:
 
 
 def test_a_worker_that_dies_is_replaced(
-        cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path) -> None:
+    cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path
+) -> None:
     jobs = _jobs(clips, LogMel())
     extract_all(jobs, tmp_path, QUIET, extract=_dies_once)
     assert len(FeatureStore(tmp_path).open(jobs[0].address)) == len(clips)
 
 
 def test_a_recording_that_kills_every_worker_is_named_and_the_rest_kept(
-        cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path) -> None:
+    cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path
+) -> None:
     jobs = _jobs(clips, LogMel())
     with pytest.raises(AudioError, match=r"took their process down 4 times[\s\S]*05\.wav"):
         extract_all(jobs, tmp_path, QUIET, extract=_dies)
@@ -145,7 +153,8 @@ def test_a_recording_that_kills_every_worker_is_named_and_the_rest_kept(
 
 
 def test_told_to_stop_it_stops_and_keeps_what_it_has(
-        cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path) -> None:
+    cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path
+) -> None:
     jobs = _jobs(clips, LogMel())
     with pytest.raises(Interrupted, match="finished shards are kept"):
         extract_all(jobs, tmp_path, replace(QUIET, stop=lambda: True))
@@ -153,7 +162,8 @@ def test_told_to_stop_it_stops_and_keeps_what_it_has(
 
 
 def test_unreadable_recordings_are_listed_with_their_reason(
-        cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path) -> None:
+    cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path
+) -> None:
     bad = tmp_path / "nan.wav"
     soundfile.write(bad, np.full(4_000, np.nan, np.float32), 8_000, subtype="FLOAT")
     jobs = _jobs((*clips, ClipRow("c/nan", str(bad))), LogMel())

@@ -39,8 +39,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rng = np.random.default_rng(number)
         writer = ShardWriter(root / "features" / address, "0")
         ids = [f"{address}/{i:02}" for i in range(CLIPS)]
-        matrices = [rng.normal(number, 1 + number, (1, 5 + i + number, 4)).astype(np.float32)
-                    for i in range(CLIPS - 1)]
+        matrices = [
+            rng.normal(number, 1 + number, (1, 5 + i + number, 4)).astype(np.float32)
+            for i in range(CLIPS - 1)
+        ]
         writer.add(ids[:-1], matrices)
         row = writer.finish((Skipped(ids[-1], "x.wav", "empty"),), 1.0, 0.0)
         FeatureStore(root / "features").commit(address, {}, [row])
@@ -57,7 +59,8 @@ def test_more_sets_than_cpus_are_fitted_as_in_one_process(cluster: Share, store:
     fit_and_save(_requests(), store, cpus=2)
     features = FeatureStore(store / "features")
     present = [
-        FitRequest(r.stages, _whole(r.own), tuple(map(_whole, r.others))) for r in _requests()]
+        FitRequest(r.stages, _whole(r.own), tuple(map(_whole, r.others))) for r in _requests()
+    ]
     alone = fit_all(present, measure_with(features.open))
     for request, counterpart in zip(_requests(), present, strict=True):
         fitted = load_fit(store / "fits", request.address)
@@ -72,9 +75,13 @@ def test_the_fit_is_scikit_learns_on_all_training_frames(cluster: Share, store: 
     requests = _requests()
     fit_and_save(requests, store, cpus=2)
     opened = {a: FeatureStore(store / "features").open(a) for a in "abc"}
-    frames = np.concatenate([
-        features.matrix(int(row))[0] for address, features in opened.items()
-        for row in features.row([f"{address}/{i:02}" for i in range(3, CLIPS - 1)])])
+    frames = np.concatenate(
+        [
+            features.matrix(int(row))[0]
+            for address, features in opened.items()
+            for row in features.row([f"{address}/{i:02}" for i in range(3, CLIPS - 1)])
+        ]
+    )
     scaler = StandardScaler().fit(frames.astype(np.float64))
     affine = load_fit(store / "fits", requests[0].address).affine
     assert affine is not None
@@ -100,7 +107,8 @@ def test_a_store_every_machine_sees_passes(cluster: Share, tmp_path: Path) -> No
 
 
 def test_a_store_that_workers_do_not_see_is_refused(
-        cluster: Share, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster: Share, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PreflightError, match="not the same folder"):
         check_shared(Path("/proc/self/cwd"))  # another folder in every process

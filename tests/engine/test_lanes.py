@@ -39,8 +39,10 @@ def _travel() -> Iterator[None]:
 def _run(folder: Path, share: Share, cells: list[list[FakeJob]]) -> dict[str, tuple[str, str]]:
     """Status and reason of every run that ended."""
     ended: dict[str, tuple[str, str]] = {}
-    run_lanes(fake_cargo(folder, share, cells),
-              lambda rows: ended.update({run: (status, why) for run, status, why in rows}))
+    run_lanes(
+        fake_cargo(folder, share, cells),
+        lambda rows: ended.update({run: (status, why) for run, status, why in rows}),
+    )
     return ended
 
 
@@ -49,10 +51,12 @@ def _facts(folder: Path, run: str) -> dict[str, Any]:
 
 
 def test_thirty_cells_on_two_lanes_use_two_processes_whatever_fails(
-        cluster: Share, tmp_path: Path) -> None:
+    cluster: Share, tmp_path: Path
+) -> None:
     does = ["ends", "raises", "ends", "exits", "pollutes"]
-    cells = [[FakeJob(f"c{i}.f{fold}", does[(i + fold) % 5]) for fold in range(2)]
-             for i in range(30)]
+    cells = [
+        [FakeJob(f"c{i}.f{fold}", does[(i + fold) % 5]) for fold in range(2)] for i in range(30)
+    ]
     ended = _run(tmp_path, cluster, cells)
 
     jobs = [job for cell in cells for job in cell]
@@ -86,19 +90,25 @@ def test_memory_of_a_lane_does_not_grow_with_its_runs(cluster: Share, tmp_path: 
     one = replace(cluster, lanes=1)
     cells = [[FakeJob(f"c{i}.f{fold}", "trains") for fold in range(5)] for i in range(40)]
     _run(tmp_path, one, cells)
-    found = sorted((_facts(tmp_path, job.run) for cell in cells for job in cell),
-                   key=lambda facts: facts["time"])
+    found = sorted(
+        (_facts(tmp_path, job.run) for cell in cells for job in cell),
+        key=lambda facts: facts["time"],
+    )
     assert len({facts["pid"] for facts in found}) == 1
     assert found[-1]["rss"] - found[49]["rss"] < _MOST_GROWTH
 
 
 def test_a_killed_lane_is_replaced_and_ended_runs_stay_ended(
-        cluster: Share, tmp_path: Path) -> None:
+    cluster: Share, tmp_path: Path
+) -> None:
     one = replace(cluster, lanes=1)
     cell = [FakeJob("before"), FakeJob("victim", "dies once"), FakeJob("after")]
     ended = _run(tmp_path, one, [cell])
     assert {run: status for run, (status, _) in ended.items()} == {
-        "before": "done", "victim": "done", "after": "done"}
+        "before": "done",
+        "victim": "done",
+        "after": "done",
+    }
     assert _facts(tmp_path, "before")["pid"] != _facts(tmp_path, "victim")["pid"]
     assert _facts(tmp_path, "victim")["pid"] == _facts(tmp_path, "after")["pid"]
 
@@ -112,9 +122,13 @@ def test_a_run_that_always_kills_its_lane_is_given_up(cluster: Share, tmp_path: 
 
 
 def test_a_stop_reaches_every_lane_and_what_waits_is_not_begun(
-        cluster: Share, tmp_path: Path) -> None:
-    cells = [[FakeJob("w1", "waits")], [FakeJob("w2", "waits")],
-             *[[FakeJob(f"later{i}")] for i in range(10)]]
+    cluster: Share, tmp_path: Path
+) -> None:
+    cells = [
+        [FakeJob("w1", "waits")],
+        [FakeJob("w2", "waits")],
+        *[[FakeJob(f"later{i}")] for i in range(10)],
+    ]
     cargo = fake_cargo(tmp_path, cluster, cells)
     ended: list[str] = []
     started = cargo.attempt.folder / "starts"

@@ -18,28 +18,35 @@ from raymtl.engine.resources import Node, share, this_machine
 from raymtl.errors import PreflightError
 
 
-@pytest.mark.parametrize(("options", "nodes", "lanes"), [
-    (SweepOptions(), [Node(2, 0)], 2),
-    (SweepOptions(), [Node(4, 0), Node(3, 0)], 7),
-    (SweepOptions(lanes=1), [Node(2, 0)], 1),
-    (SweepOptions(workers=2), [Node(2, 0)], 1),  # exactly every CPU
-    (SweepOptions(workers=2), [Node(5, 0)], 2),
-    (SweepOptions(gpus_per_cell=0.25), [Node(16, 2)], 8),
-    (SweepOptions(gpus_per_cell=0.3), [Node(16, 1)], 3),  # three shares of 0.3 fit on a GPU
-    (SweepOptions(gpus_per_cell=0.25), [Node(3, 2)], 3),  # the CPUs are the limit
-    (SweepOptions(gpus_per_cell=1), [Node(8, 1), Node(8, 1), Node(8, 0)], 2),
-    (SweepOptions(gpus_per_cell=2, workers=2), [Node(8, 4)], 2),
-])
+@pytest.mark.parametrize(
+    ("options", "nodes", "lanes"),
+    [
+        (SweepOptions(), [Node(2, 0)], 2),
+        (SweepOptions(), [Node(4, 0), Node(3, 0)], 7),
+        (SweepOptions(lanes=1), [Node(2, 0)], 1),
+        (SweepOptions(workers=2), [Node(2, 0)], 1),  # exactly every CPU
+        (SweepOptions(workers=2), [Node(5, 0)], 2),
+        (SweepOptions(gpus_per_cell=0.25), [Node(16, 2)], 8),
+        (SweepOptions(gpus_per_cell=0.3), [Node(16, 1)], 3),  # three shares of 0.3 fit on a GPU
+        (SweepOptions(gpus_per_cell=0.25), [Node(3, 2)], 3),  # the CPUs are the limit
+        (SweepOptions(gpus_per_cell=1), [Node(8, 1), Node(8, 1), Node(8, 0)], 2),
+        (SweepOptions(gpus_per_cell=2, workers=2), [Node(8, 4)], 2),
+    ],
+)
 def test_lanes_follow_the_limiting_resource(
-        options: SweepOptions, nodes: list[Node], lanes: int) -> None:
+    options: SweepOptions, nodes: list[Node], lanes: int
+) -> None:
     assert share(options, nodes).lanes == lanes
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    (SweepOptions(gpus_per_cell=1), "there are 0 GPUs"),
-    (SweepOptions(workers=3), "needs 3 CPUs, there are 2"),
-    (SweepOptions(lanes=3), "enough for 2"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (SweepOptions(gpus_per_cell=1), "there are 0 GPUs"),
+        (SweepOptions(workers=3), "needs 3 CPUs, there are 2"),
+        (SweepOptions(lanes=3), "enough for 2"),
+    ],
+)
 def test_what_is_not_there_is_refused(options: SweepOptions, message: str) -> None:
     with pytest.raises(PreflightError, match=message):
         share(options, [Node(2, 0)])
@@ -68,7 +75,8 @@ def test_preflight_refuses_more_gpus_than_there_are_without_ray() -> None:
 
 
 def test_the_private_folder_is_short_closed_and_pruned(
-        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/tmp")
     folder = private_folder()
     gone = subprocess.Popen([sys.executable, "-c", ""])
@@ -83,7 +91,8 @@ def test_the_private_folder_is_short_closed_and_pruned(
 
 
 def test_a_folder_of_somebody_elses_is_refused(
-        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("raymtl.engine.cluster._LONGEST_ROOT", 10_000)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()

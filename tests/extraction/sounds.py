@@ -23,15 +23,29 @@ def voice(samples: int, rate: int = 16_000, channels: int = 1, seed: int = 0) ->
     return np.clip(sound, -1, 1).astype(np.float32)
 
 
-def write(path: Path, samples: int = 8_000, rate: int = 16_000, channels: int = 1,
-          seed: int = 0, subtype: str = "PCM_16") -> Path:
+def write(
+    path: Path,
+    samples: int = 8_000,
+    rate: int = 16_000,
+    channels: int = 1,
+    seed: int = 0,
+    subtype: str = "PCM_16",
+) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, voice(samples, rate, channels, seed), rate, subtype=subtype)
     return path
 
 
-def riff(data: bytes, *, kind: int = 1, channels: int = 1, rate: int = 16_000, bits: int = 16,
-         data_size: int | None = None, before: bytes = b"") -> bytes:
+def riff(
+    data: bytes,
+    *,
+    kind: int = 1,
+    channels: int = 1,
+    rate: int = 16_000,
+    bits: int = 16,
+    data_size: int | None = None,
+    before: bytes = b"",
+) -> bytes:
     """A wav file by hand, for headers that no library would write."""
     align = channels * bits // 8 & 0xFFFF
     form = struct.pack("<HHIIHH", kind, channels, rate, rate * align & 0xFFFFFFFF, align, bits)

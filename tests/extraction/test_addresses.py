@@ -16,13 +16,15 @@ from raymtl.extraction.chunks import chunks, cost
 from raymtl.extraction.features import LogMel
 from raymtl.extraction.inspection import FileFacts
 
-FACTS = {Path(f"/a/{n}.wav"): FileFacts(100, f"{n:064x}", 16_000 * (n + 1), 16_000, 1)
-         for n in range(5)}
+FACTS = {
+    Path(f"/a/{n}.wav"): FileFacts(100, f"{n:064x}", 16_000 * (n + 1), 16_000, 1) for n in range(5)
+}
 ROWS = [ClipRow(f"toy/{n}", f"/a/{n}.wav") for n in range(5)]
 
 
-def address(signal: Signal = Signal(), rows: list[ClipRow] = ROWS,
-            facts: dict[Path, FileFacts] = FACTS) -> str:
+def address(
+    signal: Signal = Signal(), rows: list[ClipRow] = ROWS, facts: dict[Path, FileFacts] = FACTS
+) -> str:
     return feature_address(signal, LogMel(), rows, facts)
 
 
@@ -35,17 +37,23 @@ def test_neither_paths_nor_order_matter() -> None:
 def test_whatever_can_change_a_number_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     other = {**FACTS, Path("/a/0.wav"): replace(FACTS[Path("/a/0.wav")], sha256="f" * 64)}
     found = [
-        address(), address(Signal(rate=8_000)), address(Signal(channels="stereo")),
-        address(Signal(seconds=1.0)), address(Signal(segments=Segments(1.0))),
-        address(Signal(segments=Segments(1.0, partial="pad"))), address(facts=other),
-        address(rows=ROWS[1:]), address(rows=[replace(ROWS[0], start=0.5), *ROWS[1:]]),
+        address(),
+        address(Signal(rate=8_000)),
+        address(Signal(channels="stereo")),
+        address(Signal(seconds=1.0)),
+        address(Signal(segments=Segments(1.0))),
+        address(Signal(segments=Segments(1.0, partial="pad"))),
+        address(facts=other),
+        address(rows=ROWS[1:]),
+        address(rows=[replace(ROWS[0], start=0.5), *ROWS[1:]]),
         address(rows=[replace(ROWS[0], end=0.5), *ROWS[1:]]),
         address(rows=[replace(ROWS[0], id="toy/x"), *ROWS[1:]]),
         feature_address(Signal(), LogMel(bands=10), ROWS, FACTS),
     ]
     for library in addresses.versions():
-        monkeypatch.setattr(addresses, "versions",
-                            lambda library=library: {library: "another release"})
+        monkeypatch.setattr(
+            addresses, "versions", lambda library=library: {library: "another release"}
+        )
         found.append(address())
     monkeypatch.undo()
     monkeypatch.setattr(addresses, "FORMAT", 999)
@@ -57,8 +65,10 @@ _LENGTHS = st.lists(st.integers(100, 20_000_000), min_size=1, max_size=60)
 
 
 def corpus(lengths: list[int]) -> tuple[list[ClipRow], dict[Path, FileFacts]]:
-    facts = {Path(f"/c/{n}.wav"): FileFacts(0, f"{n:064x}", length, 16_000, 1)
-             for n, length in enumerate(lengths)}
+    facts = {
+        Path(f"/c/{n}.wav"): FileFacts(0, f"{n:064x}", length, 16_000, 1)
+        for n, length in enumerate(lengths)
+    }
     return [ClipRow(f"c/{path.stem}", str(path)) for path in facts], facts
 
 

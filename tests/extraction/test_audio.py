@@ -64,8 +64,16 @@ def test_both_flac_decoders_give_the_same_bits(
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("pattern", ["fsdd/**/*_0.wav", "ravdess/**/*.wav", "esc10/**/1-*-A.ogg",
-                                     "speech_commands_v0.01/**/*_0.wav", "arousal_valence/*.wav"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "fsdd/**/*_0.wav",
+        "ravdess/**/*.wav",
+        "esc10/**/1-*-A.ogg",
+        "speech_commands_v0.01/**/*_0.wav",
+        "arousal_valence/*.wav",
+    ],
+)
 def test_real_recordings_equal_librosa(recordings: Path, pattern: str) -> None:
     paths = sorted(recordings.glob(pattern))[:8]
     assert paths
@@ -196,8 +204,9 @@ def _claim(path: Path, frames: int) -> None:
 
 
 @pytest.mark.parametrize("fast", [False, True])
-@pytest.mark.parametrize(("frames", "reason"), [(2**36 - 1, "damaged header"),
-                                                (16_000 * 3600, "truncated|damaged")])
+@pytest.mark.parametrize(
+    ("frames", "reason"), [(2**36 - 1, "damaged header"), (16_000 * 3600, "truncated|damaged")]
+)
 def test_a_flac_that_lies_costs_no_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frames: int, reason: str, fast: bool
 ) -> None:
@@ -256,8 +265,9 @@ def test_silence_is_allowed_and_stays_finite(tmp_path: Path) -> None:
         assert np.isfinite(extraction([wave], rate)[0]).all()
 
 
-@pytest.mark.parametrize("name", ["späte Füße.wav", "a b#c%20.wav", "line\nbreak.wav",
-                                  "x" * 251 + ".wav"])
+@pytest.mark.parametrize(
+    "name", ["späte Füße.wav", "a b#c%20.wav", "line\nbreak.wav", "x" * 251 + ".wav"]
+)
 def test_odd_names(tmp_path: Path, name: str) -> None:
     assert decode(write(tmp_path / name), Signal())[0].shape == (1, 8_000)
 
@@ -270,14 +280,17 @@ def test_open_files_are_closed(tmp_path: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-@pytest.mark.parametrize(("build", "message"), [
-    (lambda: Signal(channels="both"), "channels must be"),
-    (lambda: Signal(channels=65), "channels must be"),
-    (lambda: Signal(rate=100), "rate must lie"),
-    (lambda: Signal(seconds=0.0), "seconds must be above 0"),
-    (lambda: Segments(0.0), "above 0"),
-    (lambda: Segments(1.0, partial="keep"), "'drop' or 'pad'"),
-])
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Signal(channels="both"), "channels must be"),
+        (lambda: Signal(channels=65), "channels must be"),
+        (lambda: Signal(rate=100), "rate must lie"),
+        (lambda: Signal(seconds=0.0), "seconds must be above 0"),
+        (lambda: Segments(0.0), "above 0"),
+        (lambda: Segments(1.0, partial="keep"), "'drop' or 'pad'"),
+    ],
+)
 def test_impossible_signals(build: object, message: str) -> None:
     with pytest.raises(StudyError, match=message):
         build()  # type: ignore[operator]

@@ -44,24 +44,34 @@ def librosa_mel(wave: Floats, rate: int, mel: LogMel | Mfcc) -> Floats:
     """(bands, frames) in dB."""
     transform = mel.transform(rate)
     power = librosa.feature.melspectrogram(
-        y=wave, sr=rate, n_fft=transform.n_fft, win_length=transform.window,
-        hop_length=transform.hop, n_mels=mel.bands, fmin=mel.fmin, fmax=mel.fmax,
-        htk=mel.scale == "htk", norm="slaney" if mel.norm else None,
+        y=wave,
+        sr=rate,
+        n_fft=transform.n_fft,
+        win_length=transform.window,
+        hop_length=transform.hop,
+        n_mels=mel.bands,
+        fmin=mel.fmin,
+        fmax=mel.fmax,
+        htk=mel.scale == "htk",
+        norm="slaney" if mel.norm else None,
     )
     return np.asarray(
         librosa.power_to_db(power, ref=mel.reference, amin=mel.amin, top_db=mel.top_db)
     )
 
 
-@pytest.mark.parametrize(("rate", "mel"), [
-    (16_000, LogMel()),
-    (16_000, LogMel(bands=40, scale="htk", norm=False)),
-    (16_000, LogMel(bands=32, fmin=50.0, fmax=7_000.0, top_db=60.0)),
-    (22_050, LogMel(window=0.0464, hop=0.0116, bands=96, n_fft=2_048)),
-    (8_000, LogMel(bands=24, reference=0.5, amin=1e-6)),
-    (44_100, LogMel(bands=128, window=0.05)),
-    (16_000, LogMel(window=401 / 16_000)),
-])
+@pytest.mark.parametrize(
+    ("rate", "mel"),
+    [
+        (16_000, LogMel()),
+        (16_000, LogMel(bands=40, scale="htk", norm=False)),
+        (16_000, LogMel(bands=32, fmin=50.0, fmax=7_000.0, top_db=60.0)),
+        (22_050, LogMel(window=0.0464, hop=0.0116, bands=96, n_fft=2_048)),
+        (8_000, LogMel(bands=24, reference=0.5, amin=1e-6)),
+        (44_100, LogMel(bands=128, window=0.05)),
+        (16_000, LogMel(window=401 / 16_000)),
+    ],
+)
 def test_log_mel_equals_librosa(rate: int, mel: LogMel) -> None:
     wave = voice(rate, rate)[:, 0]
     (found,) = mel([wave[None]], rate)
@@ -71,9 +81,15 @@ def test_log_mel_equals_librosa(rate: int, mel: LogMel) -> None:
     np.testing.assert_allclose(found[0].T, expected, rtol=0, atol=DB)
 
 
-@pytest.mark.parametrize("mfcc", [
-    Mfcc(coefficients=20), Mfcc(), Mfcc(coefficients=13, lifter=22.0), Mfcc(top_db=40.0),
-])
+@pytest.mark.parametrize(
+    "mfcc",
+    [
+        Mfcc(coefficients=20),
+        Mfcc(),
+        Mfcc(coefficients=13, lifter=22.0),
+        Mfcc(top_db=40.0),
+    ],
+)
 def test_mfcc_equals_librosa(mfcc: Mfcc) -> None:
     wave = voice(16_000)[:, 0]
     (found,) = mfcc([wave[None]], 16_000)
@@ -85,15 +101,16 @@ def test_mfcc_equals_librosa(mfcc: Mfcc) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("pattern", "tolerance"), [
-    ("fsdd/**/*_1.wav", DB),  # up-sampled, all in double precision when nobody says so
-    ("speech_commands_v0.01/**/*_1.wav", DB),
-    ("ravdess/**/*.wav", DB),
-    ("esc10/**/1-*-A.ogg", DB),
-])
-def test_real_recordings_equal_librosa(
-    recordings: Path, pattern: str, tolerance: float
-) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "tolerance"),
+    [
+        ("fsdd/**/*_1.wav", DB),  # up-sampled, all in double precision when nobody says so
+        ("speech_commands_v0.01/**/*_1.wav", DB),
+        ("ravdess/**/*.wav", DB),
+        ("esc10/**/1-*-A.ogg", DB),
+    ],
+)
+def test_real_recordings_equal_librosa(recordings: Path, pattern: str, tolerance: float) -> None:
     paths = sorted(recordings.glob(pattern))[:10]
     assert paths
     for path in paths:
@@ -126,8 +143,11 @@ def test_weak_bands_beside_strong_ones_equal_librosa(sound: str) -> None:
     """Where single precision would be off by 0.02 to 0.1 dB."""
     rng, time = np.random.default_rng(0), np.arange(16_000) / 16_000
     faint = rng.normal(0, 1e-4, 16_000)
-    sounds = {"tone": 0.9 * np.sin(2 * np.pi * 6_000 * time) + faint, "offset": 0.5 + faint,
-              "blue": np.diff(rng.normal(0, 0.01, 16_004), n=4)}
+    sounds = {
+        "tone": 0.9 * np.sin(2 * np.pi * 6_000 * time) + faint,
+        "offset": 0.5 + faint,
+        "blue": np.diff(rng.normal(0, 0.01, 16_004), n=4),
+    }
     wave = sounds[sound].astype(np.float32)
     (found,) = LogMel()([wave[None]], 16_000)
     np.testing.assert_allclose(found[0].T, librosa_mel(wave, 16_000, LogMel()), rtol=0, atol=DB)
@@ -140,17 +160,22 @@ def test_weak_bands_beside_strong_ones_equal_librosa(sound: str) -> None:
 def test_mel_filters_equal_librosa(bands: int, norm: bool, scale: str) -> None:
     filters = Filters(scale, 16_000, bands, 20.0, 7_600.0, norm)
     expected = librosa.filters.mel(
-        sr=16_000, n_fft=512, n_mels=bands, fmin=20.0, fmax=7_600.0, htk=scale == "htk",
-        norm="slaney" if norm else None, dtype=np.float64,
+        sr=16_000,
+        n_fft=512,
+        n_mels=bands,
+        fmin=20.0,
+        fmax=7_600.0,
+        htk=scale == "htk",
+        norm="slaney" if norm else None,
+        dtype=np.float64,
     )
     np.testing.assert_allclose(weights(filters, 512).T, expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize(("bands", "n_fft", "rate"), [(24, 512, 8_000), (26, 512, 16_000),
-                                                      (40, 256, 8_000)])
-def test_whole_bin_filters_equal_python_speech_features(
-    bands: int, n_fft: int, rate: int
-) -> None:
+@pytest.mark.parametrize(
+    ("bands", "n_fft", "rate"), [(24, 512, 8_000), (26, 512, 16_000), (40, 256, 8_000)]
+)
+def test_whole_bin_filters_equal_python_speech_features(bands: int, n_fft: int, rate: int) -> None:
     expected = python_speech_features.get_filterbanks(bands, n_fft, rate, 0, rate / 2)
     found = weights(Filters("bins", rate, bands, 0.0, rate / 2, False), n_fft)
     np.testing.assert_array_equal(found.T, expected)
@@ -213,14 +238,21 @@ def test_summary_equals_numpy(frames: int, seed: int) -> None:
 
 
 EXTRACTIONS: Sequence[Extraction] = (
-    LogMel(), Mfcc(coefficients=20), Mfcc(top_db=50.0, coefficients=13), LogMel(bands=40),
-    LogBankSummary(), Waveform(), LogMel(top_db=30.0),
+    LogMel(),
+    Mfcc(coefficients=20),
+    Mfcc(top_db=50.0, coefficients=13),
+    LogMel(bands=40),
+    LogBankSummary(),
+    Waveform(),
+    LogMel(top_db=30.0),
 )
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 9_000), st.integers(1, 3)), min_size=1, max_size=20),
-       st.randoms(use_true_random=False))
+@given(
+    st.lists(st.tuples(st.integers(1, 9_000), st.integers(1, 3)), min_size=1, max_size=20),
+    st.randoms(use_true_random=False),
+)
 def test_a_clip_does_not_depend_on_its_neighbours(clips: list[tuple[int, int]], random) -> None:  # type: ignore[no-untyped-def]
     """Bit for bit: alone, in any order, beside any others, sharing a transform or not."""
     waves = [voice(n, 8_000, c, seed).T for seed, (n, c) in enumerate(clips)]
@@ -264,19 +296,32 @@ def test_waveform_is_the_signal() -> None:
 
 
 def test_every_parameter_is_part_of_the_digest() -> None:
-    values = [LogMel(), LogMel(bands=65), LogMel(hop=0.02), LogMel(top_db=80.0), LogMel(fmax=7e3),
-              Mfcc(), Mfcc(lifter=22.0), LogBankSummary(), LogBankSummary(n_fft=256), Waveform()]
+    values = [
+        LogMel(),
+        LogMel(bands=65),
+        LogMel(hop=0.02),
+        LogMel(top_db=80.0),
+        LogMel(fmax=7e3),
+        Mfcc(),
+        Mfcc(lifter=22.0),
+        LogBankSummary(),
+        LogBankSummary(n_fft=256),
+        Waveform(),
+    ]
     assert len({digest(value) for value in values}) == len(values)
 
 
-@pytest.mark.parametrize(("make", "rate", "message"), [
-    (lambda: LogMel(n_fft=256), 16_000, "n_fft 256 is shorter than the window, 400 samples"),
-    (lambda: LogMel(fmax=9_000.0), 16_000, "half the sample rate"),
-    (lambda: LogMel(scale="bark"), 16_000, "'slaney' or 'htk'"),
-    (lambda: LogMel(bands=0), 16_000, "must be above 0"),
-    (lambda: Mfcc(coefficients=65), 16_000, r"between 1 and bands \(64\)"),
-    (lambda: LogBankSummary(), 44_100, "n_fft is shorter than the window"),
-])
+@pytest.mark.parametrize(
+    ("make", "rate", "message"),
+    [
+        (lambda: LogMel(n_fft=256), 16_000, "n_fft 256 is shorter than the window, 400 samples"),
+        (lambda: LogMel(fmax=9_000.0), 16_000, "half the sample rate"),
+        (lambda: LogMel(scale="bark"), 16_000, "'slaney' or 'htk'"),
+        (lambda: LogMel(bands=0), 16_000, "must be above 0"),
+        (lambda: Mfcc(coefficients=65), 16_000, r"between 1 and bands \(64\)"),
+        (lambda: LogBankSummary(), 44_100, "n_fft is shorter than the window"),
+    ],
+)
 def test_impossible_parameters(make, rate: int, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(StudyError, match=message):
         make()([voice(1_000).T], rate)

@@ -36,17 +36,25 @@ def test_real_recordings(recordings: Path) -> None:
         info = soundfile.info(path)
         found = facts[path]
         assert (found.frames, found.rate, found.channels) == (
-            info.frames, info.samplerate, info.channels
+            info.frames,
+            info.samplerate,
+            info.channels,
         )
         sound, _ = soundfile.read(path)
         assert found.silent in (not np.any(sound), None)
     assert sum(fact.silent is True for fact in facts.values()) >= 1  # one is said to be all zero
 
 
-@pytest.mark.parametrize(("content", "reason"), [
-    (b"", "0 bytes"), (b"<html>", "not a recording"), (riff(b""), "no samples"),
-    (riff(b"\1\0" * 900)[:1_000], "truncated"), (riff(b"\1\0" * 900, rate=7), "rate 7 Hz"),
-])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "0 bytes"),
+        (b"<html>", "not a recording"),
+        (riff(b""), "no samples"),
+        (riff(b"\1\0" * 900)[:1_000], "truncated"),
+        (riff(b"\1\0" * 900, rate=7), "rate 7 Hz"),
+    ],
+)
 def test_errors_are_facts(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(content)

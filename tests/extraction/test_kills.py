@@ -36,11 +36,21 @@ def _ended(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-@pytest.mark.parametrize("stage", [
-    "shard:written", "shard:written:3", "shard:before-sync", "shard:before-rename:2",
-    "shard:after-rename", "shard:after-rename:4", "shard:finished:3",
-    "commit:before-manifest", "commit:after-manifest", "commit:before-manifest:2",
-])
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "shard:written",
+        "shard:written:3",
+        "shard:before-sync",
+        "shard:before-rename:2",
+        "shard:after-rename",
+        "shard:after-rename:4",
+        "shard:finished:3",
+        "commit:before-manifest",
+        "commit:after-manifest",
+        "commit:before-manifest:2",
+    ],
+)
 def test_a_rerun_after_a_kill_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
@@ -110,9 +120,7 @@ def test_the_lease_of_a_killed_process_is_free(tmp_path: Path) -> None:
         assert held
 
 
-def test_only_one_process_dies_with_a_mark(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_one_process_dies_with_a_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = Corpus.make(tmp_path / "data")
     monkeypatch.setenv("RAYMTL_FAULT", "shard:before-rename")
     monkeypatch.setenv("RAYMTL_FAULT_MARK", str(tmp_path / "mark"))

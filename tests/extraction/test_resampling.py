@@ -18,7 +18,8 @@ RATES = [8_000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000, 7_999]
 @given(
     clips=st.lists(
         st.tuples(st.sampled_from(RATES), st.integers(1, 6_000), st.integers(1, 3)),
-        min_size=1, max_size=24,
+        min_size=1,
+        max_size=24,
     ),
     rate=st.sampled_from([8_000, 16_000, 22_050]),
 )

@@ -22,33 +22,42 @@ STREET = AnyOf("event", ("car", "voice"))
 SCENE = OneOf("scene", ("park", "tram"))
 
 
-def corpus(root: Path, seconds: dict[str, float], rate: int = 8_000) -> tuple[
-    ClipTable, dict[Path, FileFacts]
-]:
+def corpus(
+    root: Path, seconds: dict[str, float], rate: int = 8_000
+) -> tuple[ClipTable, dict[Path, FileFacts]]:
     for name, length in seconds.items():
         write(root / f"{name}.wav", round(length * rate), rate)
-    clips = [Clip(f"toy/{name}", f"{name}.wav", (f"place:{name}",), {"scene": "park"}, fold=2)
-             for name in seconds]
+    clips = [
+        Clip(f"toy/{name}", f"{name}.wav", (f"place:{name}",), {"scene": "park"}, fold=2)
+        for name in seconds
+    ]
     table = ClipTable.of(clips, root, [SCENE])
     return table, inspect(table.paths())
 
 
 def with_events(table: ClipTable, events: list[list[tuple[float, float, str]] | None]) -> ClipTable:
-    column = [None if row is None else [dict(zip(("start", "end", "label"), e, strict=True))
-                                        for e in row] for row in events]
+    column = [
+        None if row is None else [dict(zip(("start", "end", "label"), e, strict=True)) for e in row]
+        for row in events
+    ]
     return ClipTable(table.table.append_column("target:event", pa.array(column, EVENT)), table.root)
 
 
-@pytest.mark.parametrize(("segments", "spans"), [
-    (Segments(1.0), ["0.000-1.000", "1.000-2.000"]),
-    (Segments(1.0, partial="pad"), ["0.000-1.000", "1.000-2.000", "2.000-2.500"]),
-    (Segments(1.0, hop=0.5), ["0.000-1.000", "0.500-1.500", "1.000-2.000", "1.500-2.500"]),
-    (Segments(1.0, hop=0.5, partial="pad"),
-     ["0.000-1.000", "0.500-1.500", "1.000-2.000", "1.500-2.500"]),
-    (Segments(2.5), ["0.000-2.500"]),
-    (Segments(3.0, partial="pad"), ["0.000-2.500"]),
-    (Segments(0.5, hop=1.0), ["0.000-0.500", "1.000-1.500", "2.000-2.500"]),
-])
+@pytest.mark.parametrize(
+    ("segments", "spans"),
+    [
+        (Segments(1.0), ["0.000-1.000", "1.000-2.000"]),
+        (Segments(1.0, partial="pad"), ["0.000-1.000", "1.000-2.000", "2.000-2.500"]),
+        (Segments(1.0, hop=0.5), ["0.000-1.000", "0.500-1.500", "1.000-2.000", "1.500-2.500"]),
+        (
+            Segments(1.0, hop=0.5, partial="pad"),
+            ["0.000-1.000", "0.500-1.500", "1.000-2.000", "1.500-2.500"],
+        ),
+        (Segments(2.5), ["0.000-2.500"]),
+        (Segments(3.0, partial="pad"), ["0.000-2.500"]),
+        (Segments(0.5, hop=1.0), ["0.000-0.500", "1.000-1.500", "2.000-2.500"]),
+    ],
+)
 def test_spans(tmp_path: Path, segments: Segments, spans: list[str]) -> None:
     table, facts = corpus(tmp_path, {"a": 2.5})
     new = cut(table, facts, Signal(segments=segments), [SCENE])
@@ -84,25 +93,39 @@ def test_clips_inside_a_file(tmp_path: Path) -> None:
     clips = [Clip("toy/x", "a.wav", (), {}, 1.5, 4.0), Clip("toy/y", "a.wav", (), {}, 8.0, None)]
     table = ClipTable.of(clips, tmp_path, [SCENE])
     new = cut(table, inspect(table.paths()), Signal(segments=Segments(1.0)), [SCENE])
-    assert new.ids == ["toy/x@1.500-2.500", "toy/x@2.500-3.500",
-                       "toy/y@8.000-9.000", "toy/y@9.000-10.000"]
+    assert new.ids == [
+        "toy/x@1.500-2.500",
+        "toy/x@2.500-3.500",
+        "toy/y@8.000-9.000",
+        "toy/y@9.000-10.000",
+    ]
 
 
 def test_events_become_the_labels_of_each_segment(tmp_path: Path) -> None:
     table, facts = corpus(tmp_path, {"a": 3.0, "b": 3.0, "c": 3.0})
-    table = with_events(table, [[(0.5, 1.5, "voice"), (1.2, 1.3, "car"), (2.0, 3.0, "car")],
-                                None, []])
+    table = with_events(
+        table, [[(0.5, 1.5, "voice"), (1.2, 1.3, "car"), (2.0, 3.0, "car")], None, []]
+    )
     new = cut(table, facts, Signal(segments=Segments(1.0)), [STREET])
     assert new.target("event").to_pylist() == [
-        ["voice"], ["car", "voice"], ["car"], None, None, None, [], [], []
+        ["voice"],
+        ["car", "voice"],
+        ["car"],
+        None,
+        None,
+        None,
+        [],
+        [],
+        [],
     ]
     assert STREET.encode(new.target("event")).values.tolist()[1] == [1.0, 1.0]
 
 
 def test_an_event_that_only_touches_a_segment_is_not_in_it(tmp_path: Path) -> None:
     table, facts = corpus(tmp_path, {"a": 2.0})
-    new = cut(with_events(table, [[(1.0, 2.0, "car")]]), facts,
-              Signal(segments=Segments(1.0)), [STREET])
+    new = cut(
+        with_events(table, [[(1.0, 2.0, "car")]]), facts, Signal(segments=Segments(1.0)), [STREET]
+    )
     assert new.target("event").to_pylist() == [[], ["car"]]
 
 
@@ -140,10 +163,13 @@ def test_order_of_rows_does_not_matter(tmp_path: Path) -> None:
     assert cut(turned, facts, signal, [SCENE]).table == cut(table, facts, signal, [SCENE]).table
 
 
-@pytest.mark.parametrize(("signal", "message"), [
-    (Signal(rate=None), r"different rates in one source: 8000 \(2 files\), 16000 \(1 files\)"),
-    (Signal(channels="all"), r"different channel counts .* 1 \(2 files\), 2 \(1 files\)"),
-])
+@pytest.mark.parametrize(
+    ("signal", "message"),
+    [
+        (Signal(rate=None), r"different rates in one source: 8000 \(2 files\), 16000 \(1 files\)"),
+        (Signal(channels="all"), r"different channel counts .* 1 \(2 files\), 2 \(1 files\)"),
+    ],
+)
 def test_what_is_kept_as_it_is_must_be_the_same(
     tmp_path: Path, signal: Signal, message: str
 ) -> None:

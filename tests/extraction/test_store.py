@@ -103,8 +103,10 @@ def _stored(tmp_path: Path, channels: int) -> FeatureSet:
     corpus, signal = Corpus.make(tmp_path / "data", channels=channels), Signal(channels="all")
     address = feature_address(signal, EXTRACTIONS[0], corpus.rows, corpus.facts)
     store = FeatureStore(tmp_path / "features")
-    done = [extract_chunk(store.root, [address], signal, EXTRACTIONS[:1], chunk)[0]
-            for chunk in corpus.chunks]
+    done = [
+        extract_chunk(store.root, [address], signal, EXTRACTIONS[:1], chunk)[0]
+        for chunk in corpus.chunks
+    ]
     store.commit(address, {}, done)
     return store.open(address)
 
@@ -169,8 +171,10 @@ def test_finished_shards_are_not_computed_again(
 def test_nothing_is_visible_before_the_manifest(tmp_path: Path, corpus: Corpus) -> None:
     store, address = FeatureStore(tmp_path / "features"), corpus.addresses[0]
     assert not store.complete(address)
-    done = [extract_chunk(store.root, [address], SIGNAL, EXTRACTIONS[:1], chunk)[0]
-            for chunk in corpus.chunks]
+    done = [
+        extract_chunk(store.root, [address], SIGNAL, EXTRACTIONS[:1], chunk)[0]
+        for chunk in corpus.chunks
+    ]
     assert not store.complete(address)
     with pytest.raises(StoreError, match="no complete feature set here"):
         store.open(address)
@@ -195,9 +199,7 @@ def _flip(path: Path, at: int) -> None:
     path.write_bytes(data)
 
 
-def test_a_flipped_bit_is_found_set_aside_and_rebuilt(
-    store: FeatureStore, corpus: Corpus
-) -> None:
+def test_a_flipped_bit_is_found_set_aside_and_rebuilt(store: FeatureStore, corpus: Corpus) -> None:
     address, before = corpus.addresses[0], content(store.root)
     shard = sorted(store.folder(address).glob("part-*.arrow"))[1]
     _flip(shard, shard.stat().st_size // 2)
@@ -206,7 +208,8 @@ def test_a_flipped_bit_is_found_set_aside_and_rebuilt(
         store.open(address, verify=True)
     moved = store.quarantine(address, "a flipped bit")
     assert sorted(path.name for path in moved) == [
-        "damaged-1-manifest.json", f"damaged-1-{shard.name}"
+        "damaged-1-manifest.json",
+        f"damaged-1-{shard.name}",
     ]
     assert not store.complete(address)
     assert len(store.finished(address)) == len(corpus.chunks) - 1  # the others are used again
@@ -217,9 +220,7 @@ def test_a_flipped_bit_is_found_set_aside_and_rebuilt(
 
 
 @pytest.mark.parametrize("name", ["manifest", "part"])
-def test_a_damaged_listing_counts_as_absent(
-    store: FeatureStore, corpus: Corpus, name: str
-) -> None:
+def test_a_damaged_listing_counts_as_absent(store: FeatureStore, corpus: Corpus, name: str) -> None:
     address, before = corpus.addresses[0], content(store.root)
     path = sorted(store.folder(address).glob(f"{name}*.json"))[0]
     _flip(path, path.stat().st_size // 2)
@@ -340,8 +341,10 @@ def test_a_full_disk_is_one_clear_line(
         aside = store.folder(address) / f".part-{second.key}.{aside_mark()}"
         aside.symlink_to("/dev/full")
     else:
+
         def full(_: int) -> None:
             raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
         monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreError, match=r"the disk is full \([\d,]+ MiB free, at least .* needed"):
         extract_chunk(store.root, [address], SIGNAL, EXTRACTIONS[:1], second)

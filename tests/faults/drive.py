@@ -26,8 +26,9 @@ from raymtl.results.ledger import Entry
 from raymtl.training.run import run_job
 
 
-def noted(notes: str, slower: float, job: Any, *given: Any, report: Callable[[Any], None],
-          **more: Any) -> Entry:
+def noted(
+    notes: str, slower: float, job: Any, *given: Any, report: Callable[[Any], None], **more: Any
+) -> Entry:
     """`run_job`, a checkpoint an epoch; appends (run, epoch, process, checkpoints) to `notes`."""
     sweep = given[1]
 

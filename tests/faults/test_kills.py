@@ -37,18 +37,34 @@ class Sweep:
         self.store, self.notes, self._data = folder / "store", folder / "notes", data
         self.folder = self.store / "sweeps" / "fragile"
 
-    def start(self, fault: str = "", once: bool = False, slower: float = 0.0,
-              **more: Any) -> subprocess.Popen[str]:
+    def start(
+        self, fault: str = "", once: bool = False, slower: float = 0.0, **more: Any
+    ) -> subprocess.Popen[str]:
         self.store.mkdir(exist_ok=True, parents=True)
         settings = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
         if fault:
             settings["RAYMTL_FAULT"] = fault
         if once:
             settings["RAYMTL_FAULT_MARK"] = str(self.store.parent / "died")
-        command = [sys.executable, "-m", "tests.faults.drive", str(STUDY), str(self._data),
-                   str(self.store), str(self.notes), str(slower)]
-        return subprocess.Popen(command, cwd=REPOSITORY, env=settings, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
+        command = [
+            sys.executable,
+            "-m",
+            "tests.faults.drive",
+            str(STUDY),
+            str(self._data),
+            str(self.store),
+            str(self.notes),
+            str(slower),
+        ]
+        return subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=settings,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **more,
+        )
 
     def run(self, fault: str = "", once: bool = False) -> tuple[int, str]:
         """Exit code and output."""
@@ -64,10 +80,23 @@ class Sweep:
             content = read_record(folder).content
             files = content["files"]
             found[folder.name] = {
-                **{key: content[key] for key in
-                   ("digest", "scores", "epochs", "best_epoch", "steps", "sources", "parameters")},
-                "bytes": [files[name]["sha256"] for name in
-                          (METRICS, PREDICTIONS, "checkpoint/weights.safetensors")]}
+                **{
+                    key: content[key]
+                    for key in (
+                        "digest",
+                        "scores",
+                        "epochs",
+                        "best_epoch",
+                        "steps",
+                        "sources",
+                        "parameters",
+                    )
+                },
+                "bytes": [
+                    files[name]["sha256"]
+                    for name in (METRICS, PREDICTIONS, "checkpoint/weights.safetensors")
+                ],
+            }
         return found
 
     def epochs(self) -> dict[str, list[tuple[int, int, list[str]]]]:
@@ -120,10 +149,12 @@ def _check(sweep: Sweep, expected: dict[str, dict[str, Any]]) -> None:
                 assert kept
 
 
-@pytest.mark.parametrize("moment", [
-    "run:before-training", "run:after-epoch:3", "record:before-record"])
+@pytest.mark.parametrize(
+    "moment", ["run:before-training", "run:after-epoch:3", "record:before-record"]
+)
 def test_a_lane_that_is_killed_is_replaced(
-        moment: str, data: Path, undisturbed: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    moment: str, data: Path, undisturbed: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
     sweep = Sweep(tmp_path, data)
     code, output = sweep.run(moment, once=True)
     assert (tmp_path / "died").exists()
@@ -131,10 +162,10 @@ def test_a_lane_that_is_killed_is_replaced(
     _check(sweep, undisturbed)
 
 
-@pytest.mark.parametrize("moment", [
-    "engine:extract:1", "shard:before-rename", "shard:finished:2"])
+@pytest.mark.parametrize("moment", ["engine:extract:1", "shard:before-rename", "shard:finished:2"])
 def test_an_extraction_worker_that_is_killed_is_replaced(
-        moment: str, data: Path, undisturbed: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    moment: str, data: Path, undisturbed: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
     sweep = Sweep(tmp_path, data)
     code, output = sweep.run(moment, once=True)
     assert (tmp_path / "died").exists()
@@ -142,10 +173,12 @@ def test_an_extraction_worker_that_is_killed_is_replaced(
     _check(sweep, undisturbed)
 
 
-@pytest.mark.parametrize("moment", [
-    "engine:before-commit", "commit:before-manifest", "engine:ended:2"])
+@pytest.mark.parametrize(
+    "moment", ["engine:before-commit", "commit:before-manifest", "engine:ended:2"]
+)
 def test_after_the_driver_is_killed_the_same_command_does_the_rest(
-        moment: str, data: Path, undisturbed: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    moment: str, data: Path, undisturbed: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
     sweep = Sweep(tmp_path, data)
     code, output = sweep.run(moment)
     assert code == -signal.SIGKILL, output
@@ -162,11 +195,13 @@ def _wait_for(what: Any, process: subprocess.Popen[str], seconds: float = 120.0)
 
 
 def test_ctrl_c_once_saves_and_the_same_command_goes_on(
-        data: Path, undisturbed: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    data: Path, undisturbed: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
     sweep = Sweep(tmp_path, data)
     process = sweep.start(slower=0.5, start_new_session=True)
-    _wait_for(lambda: sweep.notes.exists() and len(sweep.notes.read_text().splitlines()) >= 3,
-              process)
+    _wait_for(
+        lambda: sweep.notes.exists() and len(sweep.notes.read_text().splitlines()) >= 3, process
+    )
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole group gets it
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 130, output

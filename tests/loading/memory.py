@@ -35,8 +35,12 @@ class MemoryFeatures:
         return self.matrices[row]
 
     def gather(
-        self, rows: Rows, frames: int | None = None, pad: float = 0.0,
-        starts: Rows | None = None, out: Floats | None = None,
+        self,
+        rows: Rows,
+        frames: int | None = None,
+        pad: float = 0.0,
+        starts: Rows | None = None,
+        out: Floats | None = None,
     ) -> tuple[Floats, Rows]:
         starts = np.zeros(len(rows), np.int64) if starts is None else starts
         parts = [self.matrix(int(r))[:, s:] for r, s in zip(rows, starts, strict=True)]
@@ -53,16 +57,23 @@ class MemoryFeatures:
 
 
 def random_features(
-    seed: int, clips: int, frames: tuple[int, int] = (3, 9), channels: int = 1, features: int = 4,
+    seed: int,
+    clips: int,
+    frames: tuple[int, int] = (3, 9),
+    channels: int = 1,
+    features: int = 4,
     prefix: str = "clip",
 ) -> MemoryFeatures:
     """Clips of `frames` (least, most) frames, features of unlike scales."""
     rng = np.random.default_rng(seed)
     scale, shift = 10.0 ** rng.uniform(-1, 1, features), rng.normal(0, 5, features)
-    return MemoryFeatures({
-        f"{prefix}/{i:03d}": (
-            rng.normal(0, 1, (channels, int(rng.integers(frames[0], frames[1] + 1)), features))
-            * scale + shift
-        ).astype(np.float32)
-        for i in range(clips)
-    })
+    return MemoryFeatures(
+        {
+            f"{prefix}/{i:03d}": (
+                rng.normal(0, 1, (channels, int(rng.integers(frames[0], frames[1] + 1)), features))
+                * scale
+                + shift
+            ).astype(np.float32)
+            for i in range(clips)
+        }
+    )

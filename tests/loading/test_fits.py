@@ -38,15 +38,19 @@ def fit(*requests: FitRequest, sets: dict[str, MemoryFeatures] | None = None):
 
 
 def test_a_combination_fit_equals_scikit_learn_on_all_training_frames() -> None:
-    found = fit(*(request((SHARED,), *names)
-                  for n in (1, 2, 3, 4) for names in combinations("abcd", n)))
+    found = fit(
+        *(request((SHARED,), *names) for n in (1, 2, 3, 4) for names in combinations("abcd", n))
+    )
     assert len(found) == 15
     for n in (1, 2, 3, 4):
         for names in combinations("abcd", n):
-            frames = np.concatenate([
-                SETS[name].matrix(row)[0]
-                for name in names for row in SETS[name].row(MEMBERS[name].train)
-            ]).astype(np.float64)
+            frames = np.concatenate(
+                [
+                    SETS[name].matrix(row)[0]
+                    for name in names
+                    for row in SETS[name].row(MEMBERS[name].train)
+                ]
+            ).astype(np.float64)
             scaler = StandardScaler().fit(frames)
             affine = found[request((SHARED,), *names).address].affine
             np.testing.assert_allclose(affine.shift[0, 0], scaler.mean_, rtol=1e-6)
@@ -61,12 +65,17 @@ def test_every_source_is_measured_once_for_all_combinations() -> None:
         return [m.measure(SETS[m.features]) for m in wanted]
 
     stages = (FixedLength("median"), SHARED)
-    requests = [FitRequest(stages, MEMBERS[own], tuple(MEMBERS[n] for n in names if n != own))
-                for k in (1, 2, 3, 4) for names in combinations("abcd", k) for own in names]
+    requests = [
+        FitRequest(stages, MEMBERS[own], tuple(MEMBERS[n] for n in names if n != own))
+        for k in (1, 2, 3, 4)
+        for names in combinations("abcd", k)
+        for own in names
+    ]
     found = fit_all(requests, measure)
     assert len(found) == 15  # one a combination: both stages are shared
     assert sorted((m.features, type(m.stage).__name__) for m in asked) == sorted(
-        (name, kind) for name in "abcd" for kind in ("FixedLength", "Standardise"))
+        (name, kind) for name in "abcd" for kind in ("FixedLength", "Standardise")
+    )
 
 
 def test_the_address_knows_what_can_change_a_number() -> None:

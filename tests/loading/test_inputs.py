@@ -63,8 +63,11 @@ def test_a_row_is_the_clip_its_id_names() -> None:
 @pytest.mark.parametrize("budget", [0, 1 << 20])
 def test_a_window_is_that_slice_of_its_clip(budget: int) -> None:
     inputs = Inputs(FEATURES, FEATURES.ids[4:9], FittedStages((Framing(3, 2, -9.0),)), budget)
-    rows = [(clip, start) for clip, i in enumerate(range(4, 9))
-            for start in range(0, max(int(FEATURES.frames[i]) - 3, 0) + 1, 2)]
+    rows = [
+        (clip, start)
+        for clip, i in enumerate(range(4, 9))
+        for start in range(0, max(int(FEATURES.frames[i]) - 3, 0) + 1, 2)
+    ]
     assert inputs.clips.tolist() == [clip for clip, _ in rows]
     assert len(rows) > 5
     batch = inputs.batch(np.arange(len(rows)))["features"].numpy()

@@ -36,8 +36,11 @@ def transformed(stage: Stage, features: MemoryFeatures) -> np.ndarray:
 @pytest.mark.parametrize("over", ["feature", "cell"])
 @pytest.mark.parametrize(
     ("stage", "scaler"),
-    [(Standardise, StandardScaler()), (MinMax, MinMaxScaler()),
-     (lambda over: MinMax(over, -1.0, 3.0), MinMaxScaler((-1.0, 3.0)))],
+    [
+        (Standardise, StandardScaler()),
+        (MinMax, MinMaxScaler()),
+        (lambda over: MinMax(over, -1.0, 3.0), MinMaxScaler((-1.0, 3.0))),
+    ],
     ids=["standardise", "minmax", "minmax -1..3"],
 )
 def test_value_stages_agree_with_scikit_learn(stage, scaler, over: str, channels: int) -> None:
@@ -148,7 +151,8 @@ def test_scaling_survives_a_mean_far_from_zero() -> None:
     features = MemoryFeatures(values)
     found = transformed(Standardise(), features)
     expected = StandardScaler().fit_transform(
-        np.stack(features.matrices).reshape(-1, 1).astype(np.float64))
+        np.stack(features.matrices).reshape(-1, 1).astype(np.float64)
+    )
     np.testing.assert_allclose(found.ravel(), expected.ravel(), atol=2e-3)  # 1e4 in float32
 
 
@@ -169,8 +173,12 @@ def test_padding_is_put_in_after_scaling_and_holds_the_stated_value() -> None:
 
 
 @settings(deadline=None)
-@given(frames=st.lists(st.integers(1, 30), min_size=1, max_size=8), size=st.integers(1, 10),
-       hop=st.integers(1, 10), cut=st.none() | st.integers(1, 25))
+@given(
+    frames=st.lists(st.integers(1, 30), min_size=1, max_size=8),
+    size=st.integers(1, 10),
+    hop=st.integers(1, 10),
+    cut=st.none() | st.integers(1, 25),
+)
 def test_windows_are_those_of_a_plain_loop(frames, size: int, hop: int, cut: int | None) -> None:
     parts = (Framing(size, hop, 0.0),) if cut is None else (Cut(cut, 0.0), Framing(size, hop, 0.0))
     clips, starts = FittedStages(parts).rows(np.array(frames))
@@ -203,9 +211,7 @@ def test_cell_scaling_of_windows_uses_the_frame_index_of_the_clip() -> None:
 @given(seed=st.integers(0, 10_000), places=st.tuples(st.integers(1, 4), st.integers(1, 4)))
 def test_two_affine_transforms_are_one(seed: int, places: tuple[int, int]) -> None:
     rng = np.random.default_rng(seed)
-    one, two = (
-        Affine(rng.normal(0, 3, (1, p, 3)), rng.uniform(0.1, 5, (1, p, 3))) for p in places
-    )
+    one, two = (Affine(rng.normal(0, 3, (1, p, 3)), rng.uniform(0.1, 5, (1, p, 3))) for p in places)
     values = rng.normal(0, 2, (1, 6, 3))
     both = values
     for part in (one, two):
@@ -247,5 +253,17 @@ def test_stages_are_specs_with_positional_first_fields() -> None:
     assert FixedLength("median").frames == "median"
     assert FixedLength("median").scope == "combination"
     assert Standardise("cell").over == "cell"
-    assert len({digest(s) for s in (Standardise(), Standardise("cell"), MinMax(),
-                                    Standardise(scope="combination"))}) == 4
+    assert (
+        len(
+            {
+                digest(s)
+                for s in (
+                    Standardise(),
+                    Standardise("cell"),
+                    MinMax(),
+                    Standardise(scope="combination"),
+                )
+            }
+        )
+        == 4
+    )

@@ -30,8 +30,10 @@ MELS = InputShape(1, 100, 64)
 def inputs(shape: InputShape, clips: int = 3, frames: int | None = None, seed: int = 0):
     generator = torch.Generator().manual_seed(seed)
     size = (clips, shape.channels, shape.frames or frames or 20, shape.features)
-    return {"features": torch.randn(size, generator=generator),
-            "lengths": torch.full((clips,), size[2])}
+    return {
+        "features": torch.randn(size, generator=generator),
+        "lengths": torch.full((clips,), size[2]),
+    }
 
 
 def test_parameters_of_sharing_and_of_separate_networks() -> None:
@@ -62,8 +64,12 @@ def test_cnn_is_the_thesis_rebuild() -> None:
     network = SharedCnn().build(MELS, THESIS[:1], 1).eval()
     layers: list[nn.Module] = []
     for channels in (1, 64, 64, 64):
-        layers += [nn.Conv2d(channels, 64, 5, padding=1, bias=False), nn.BatchNorm2d(64),
-                   nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [
+            nn.Conv2d(channels, 64, 5, padding=1, bias=False),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ]
     plain = nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(64, 8)).eval()
     own = network.state_dict()
     weights = [v for k, v in own.items() if "convolutions" in k]
@@ -76,14 +82,19 @@ def test_cnn_is_the_thesis_rebuild() -> None:
         plain[-1].weight.copy_(own["heads.0.weight"])
         plain[-1].bias.copy_(own["heads.0.bias"])
     batch = inputs(MELS)
-    torch.testing.assert_close(network(batch)["emotion"], plain(batch["features"]),
-                               rtol=1e-4, atol=1e-5)  # another memory layout, another summing order
+    torch.testing.assert_close(
+        network(batch)["emotion"], plain(batch["features"]), rtol=1e-4, atol=1e-5
+    )  # another memory layout, another summing order
     assert parameters(network) == sum(p.numel() for p in plain.parameters())
 
 
 @settings(deadline=None, max_examples=30)
-@given(frames=st.integers(1, 40), features=st.integers(1, 40), kernel=st.sampled_from([3, 5]),
-       depth=st.integers(1, 3))
+@given(
+    frames=st.integers(1, 40),
+    features=st.integers(1, 40),
+    kernel=st.sampled_from([3, 5]),
+    depth=st.integers(1, 3),
+)
 def test_announced_shapes_are_those_of_torch(frames, features, kernel, depth) -> None:
     model = SharedCnn(2, depth, kernel)
     shape = InputShape(1, frames, features)
@@ -103,8 +114,11 @@ def test_announced_shapes_are_those_of_torch(frames, features, kernel, depth) ->
 
 
 def test_an_input_too_small_is_named_with_its_shape_and_block() -> None:
-    with pytest.raises(StudyError, match=r"10 frames x 64 features is too small: block 3 of 4 gets "
-                                         r"1 frames x 14 features"):
+    with pytest.raises(
+        StudyError,
+        match=r"10 frames x 64 features is too small: block 3 of 4 gets "
+        r"1 frames x 14 features",
+    ):
         SharedCnn().build(InputShape(1, 10, 64), THESIS, 0)
 
 
@@ -179,7 +193,10 @@ def test_equal_tasks_share_a_head_and_unlike_ones_may_not_share_a_name() -> None
     network = SharedDnn(4, 1).build(SUMMARY, (word, plain, YesNo("a.b"), AnyOf("tag", ("x",))), 0)
     outputs = network(inputs(SUMMARY))
     assert {name: value.shape[1] for name, value in outputs.items()} == {
-        "word": 2, "a.b": 1, "tag": 1}
+        "word": 2,
+        "a.b": 1,
+        "tag": 1,
+    }
     assert list(network(inputs(SUMMARY), ["tag"])) == ["tag"]
     with pytest.raises(StudyError, match="two different tasks are called 'word'"):
         distinct((word, OneOf("word", ("no", "yes"))))
@@ -202,8 +219,10 @@ def test_isolation_puts_the_default_dtype_and_generator_back_after_an_error() ->
 
 @pytest.mark.parametrize(
     ("make", "message"),
-    [(lambda: SharedCnn((8, 8), 3), "2 widths for depth 3"),
-     (lambda: SharedCnn(pool="sum"), "expected max or mean")],
+    [
+        (lambda: SharedCnn((8, 8), 3), "2 widths for depth 3"),
+        (lambda: SharedCnn(pool="sum"), "expected max or mean"),
+    ],
 )
 def test_parameters_out_of_range_are_refused(make, message: str) -> None:
     with pytest.raises(StudyError, match=message):

@@ -46,6 +46,7 @@ SETS, CELLS, FOLDS = 7, 28, 2
 @pytest.fixture
 def plan(corpora: Path, tmp_path: Path) -> Callable[..., Plan]:
     """Plans `GRID`, or another experiment, with some changes."""
+
     def make(experiment: Experiment = GRID, data: Path = corpora, **changes: Any) -> Plan:
         return plan_of(experiment, data, tmp_path / "store", **changes)
 
@@ -54,8 +55,11 @@ def plan(corpora: Path, tmp_path: Path) -> Callable[..., Plan]:
 
 def addresses(plan: Plan) -> tuple[set[str], set[str], set[str]]:
     """Of feature sets, fits and runs."""
-    return ({job.address for job in plan.features}, set(plan.fits),
-            {job.digest for job in plan.runs})
+    return (
+        {job.address for job in plan.features},
+        set(plan.fits),
+        {job.digest for job in plan.runs},
+    )
 
 
 def new(before: Plan, after: Plan) -> tuple[int, int, int]:
@@ -79,24 +83,27 @@ def test_the_whole_plan_is_counted(plan: Callable[..., Plan]) -> None:
     assert len({job.run for job in made.runs}) == len({job.digest for job in made.runs}) == 56
 
 
-@pytest.mark.parametrize(("changes", "counts"), [
-    ({}, (0, 0, 0)),
-    ({"name": "other"}, (0, 0, 0)),
-    ({"extractions": [LogMel(bands=12), Mfcc(coefficients=11)]}, (2, None, 28)),
-    ({"extractions": [LogMel(bands=12), Mfcc(coefficients=10, bands=41)]}, (2, None, 28)),
-    ({"signal": Signal(rate=8_000, seconds=0.3)}, (4, None, 56)),
-    ({"stages": [Standardise("feature"), FixedLength(17)]}, (0, None, 56)),
-    ({"stages": [Standardise("cell"), FixedLength(16)]}, (0, None, 56)),
-    ({"models": [SharedDnn(width=8, depth=1), SharedDnn(width=9, depth=2)]}, (0, 0, 28)),
-    ({"models": [SharedDnn(width=8, depth=1)]}, (0, 0, 0)),
-    ({"models": [*GRID.models, SharedDnn(width=7, depth=1)]}, (0, 0, 28)),
-    ({"training": replace(GRID.training, epochs=4)}, (0, 0, 56)),
-    ({"training": replace(GRID.training, optimiser=Adam(1e-3))}, (0, 0, 56)),
-    ({"training": replace(GRID.training, batches=Alternating(31))}, (0, 0, 56)),
-    ({"seeds": [0, 1]}, (0, 0, 56)),
-    ({"seeds": [1]}, (0, 0, 56)),
-    ({"combinations": combinations(1, 2)}, (0, 0, 0)),
-])
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({}, (0, 0, 0)),
+        ({"name": "other"}, (0, 0, 0)),
+        ({"extractions": [LogMel(bands=12), Mfcc(coefficients=11)]}, (2, None, 28)),
+        ({"extractions": [LogMel(bands=12), Mfcc(coefficients=10, bands=41)]}, (2, None, 28)),
+        ({"signal": Signal(rate=8_000, seconds=0.3)}, (4, None, 56)),
+        ({"stages": [Standardise("feature"), FixedLength(17)]}, (0, None, 56)),
+        ({"stages": [Standardise("cell"), FixedLength(16)]}, (0, None, 56)),
+        ({"models": [SharedDnn(width=8, depth=1), SharedDnn(width=9, depth=2)]}, (0, 0, 28)),
+        ({"models": [SharedDnn(width=8, depth=1)]}, (0, 0, 0)),
+        ({"models": [*GRID.models, SharedDnn(width=7, depth=1)]}, (0, 0, 28)),
+        ({"training": replace(GRID.training, epochs=4)}, (0, 0, 56)),
+        ({"training": replace(GRID.training, optimiser=Adam(1e-3))}, (0, 0, 56)),
+        ({"training": replace(GRID.training, batches=Alternating(31))}, (0, 0, 56)),
+        ({"seeds": [0, 1]}, (0, 0, 56)),
+        ({"seeds": [1]}, (0, 0, 56)),
+        ({"combinations": combinations(1, 2)}, (0, 0, 0)),
+    ],
+)
 def test_a_change_costs_what_it_touches(
     plan: Callable[..., Plan], changes: dict[str, Any], counts: tuple[int, int | None, int]
 ) -> None:
@@ -104,8 +111,12 @@ def test_a_change_costs_what_it_touches(
     before, after = plan(), plan(**changes)
     found = new(before, after)
     if counts[1] is None:
-        touched = {source.fit for job in after.runs for source in job.sources
-                   if job.digest not in addresses(before)[2]}
+        touched = {
+            source.fit
+            for job in after.runs
+            for source in job.sources
+            if job.digest not in addresses(before)[2]
+        }
         assert found[1] == len(touched) > 0
     else:
         assert found[1] == counts[1]
@@ -122,8 +133,11 @@ def test_a_stage_of_one_source_leaves_the_others(plan: Callable[..., Plan]) -> N
 def test_a_stage_over_the_combination_has_a_fit_for_each(plan: Callable[..., Plan]) -> None:
     before = plan()
     after = plan(stages=[Standardise("feature"), FixedLength("maximum", scope="combination")])
-    touched = {(s.name, job.cell.extraction, job.cell.sources, job.fold)
-               for job in after.runs for s in job.sources}
+    touched = {
+        (s.name, job.cell.extraction, job.cell.sources, job.fold)
+        for job in after.runs
+        for s in job.sources
+    }
     alone = {(s.features, s.train) for job in after.runs for s in job.sources}
     assert len(alone) < len(after.fits) <= len(touched)
     assert new(before, after)[0] == 0
@@ -141,8 +155,12 @@ def test_a_source_more_adds_its_cells_and_nothing_else(plan: Callable[..., Plan]
 @pytest.mark.parametrize("experiment", [GRID, replace(GRID, folds=KFold(2, stratify=False))])
 def test_order_says_nothing(plan: Callable[..., Plan], experiment: Experiment) -> None:
     before = plan(experiment)
-    after = plan(experiment, sources=experiment.sources[::-1],
-                 extractions=experiment.extractions[::-1], models=experiment.models[::-1])
+    after = plan(
+        experiment,
+        sources=experiment.sources[::-1],
+        extractions=experiment.extractions[::-1],
+        models=experiment.models[::-1],
+    )
     assert addresses(after) == addresses(before)
     assert {job.run for job in after.runs} == {job.run for job in before.runs}
 
@@ -162,8 +180,12 @@ def test_place_and_order_of_files_say_nothing(
     assert [job.run for job in after.runs] == [job.run for job in before.runs]
 
 
-CATEGORIES = replace(GRID, folds=Official(), combinations=combinations(1, "all"),
-                     sources=[Fsdd().source("digit"), Esc50().source()])
+CATEGORIES = replace(
+    GRID,
+    folds=Official(),
+    combinations=combinations(1, "all"),
+    sources=[Fsdd().source("digit"), Esc50().source()],
+)
 
 
 def test_a_corrected_label_costs_runs_of_its_source_alone(
@@ -182,7 +204,9 @@ def test_a_corrected_label_costs_runs_of_its_source_alone(
     assert addresses(after)[1] - addresses(before)[1] <= theirs  # validation is stratified
     changed = [job for job in after.runs if job.digest not in addresses(before)[2]]
     assert {job.cell.sources for job in changed} == {
-        ("esc50.category",), ("esc50.category", "fsdd.digit")}
+        ("esc50.category",),
+        ("esc50.category", "fsdd.digit"),
+    }
     assert len(changed) == 2 * len(after.runs) // 3
 
 
@@ -219,17 +243,23 @@ def test_an_unknown_label_in_a_limit(plan: Callable[..., Plan]) -> None:
 def test_sources_of_one_corpus_share_features(plan: Callable[..., Plan]) -> None:
     shared = [job for job in plan().features if "ravdess.emotion" in job.sources]
     assert [job.sources for job in shared] == [("ravdess.emotion", "ravdess.statement")] * 2
-    own = plan(sources=[GRID.sources[0], GRID.sources[1],
-                        GRID.sources[2].with_(signal=Signal(rate=4_000))])
+    own = plan(
+        sources=[GRID.sources[0], GRID.sources[1], GRID.sources[2].with_(signal=Signal(rate=4_000))]
+    )
     assert len(own.features) == 3 * 2
 
 
 def test_a_source_with_missing_targets_has_features_of_its_clips(plan: Callable[..., Plan]) -> None:
     """Stress is told of two emotions in eight."""
-    made = plan(sources=[Ravdess().source("stress"), Ravdess().source("emotion")],
-                extractions=[LogMel(bands=12)], combinations=combinations(1))
+    made = plan(
+        sources=[Ravdess().source("stress"), Ravdess().source("emotion")],
+        extractions=[LogMel(bands=12)],
+        combinations=combinations(1),
+    )
     assert {job.sources: len(job.rows) for job in made.features} == {
-        ("ravdess.stress",): 24, ("ravdess.emotion",): 96}
+        ("ravdess.stress",): 24,
+        ("ravdess.emotion",): 96,
+    }
 
 
 def test_segments_are_cut_of_each_clip(plan: Callable[..., Plan]) -> None:
@@ -244,8 +274,7 @@ def test_segments_are_cut_of_each_clip(plan: Callable[..., Plan]) -> None:
 
 def test_seeds_change_the_order_and_the_study_seed_the_split(plan: Callable[..., Plan]) -> None:
     before = plan()
-    assert {job.seed for job in before.runs}.isdisjoint(
-        job.seed for job in plan(seeds=[5]).runs)
+    assert {job.seed for job in before.runs}.isdisjoint(job.seed for job in plan(seeds=[5]).runs)
     assert [s.parts for s in plan(seeds=[5]).splits] == [s.parts for s in before.splits]
     assert [s.parts for s in plan(seed=1).splits] != [s.parts for s in before.splits]
     assert new(before, plan(seed=1))[0] == 0
@@ -261,9 +290,18 @@ def test_cells_of_one_fold_and_seed_begin_alike(plan: Callable[..., Plan]) -> No
     assert len(set.union(*seeds.values())) == 4
 
 
-@pytest.mark.parametrize(("only", "cells"), [
-    ("fsdd.digit--*", 4), ("mfcc", 14), ("*mfcc*width9", 7), ("fsdd*", 16), ("width8", 14),
-    ("fsdd.digit__ravdess.emotion--logmel*", 2), ("ravdess.emotion__ravdess", 8)])
+@pytest.mark.parametrize(
+    ("only", "cells"),
+    [
+        ("fsdd.digit--*", 4),
+        ("mfcc", 14),
+        ("*mfcc*width9", 7),
+        ("fsdd*", 16),
+        ("width8", 14),
+        ("fsdd.digit__ravdess.emotion--logmel*", 2),
+        ("ravdess.emotion__ravdess", 8),
+    ],
+)
 def test_only_some_cells(plan: Callable[..., Plan], only: str, cells: int) -> None:
     """Fewer cells, each with the same runs, and no features but theirs."""
     whole, made = plan(), plan(only=only)
@@ -303,11 +341,13 @@ STUDIES = {
     "digits": DIGITS,
     "shared speakers": GRID,
     "shared recordings": replace(
-        GRID, sources=[Esc50().source(), Esc10().source(), Fsdd().source("digit")],
-        folds=Official()),
+        GRID, sources=[Esc50().source(), Esc10().source(), Fsdd().source("digit")], folds=Official()
+    ),
     "unequal folds": replace(
-        GRID, sources=[Ravdess().source("emotion"), Ravdess().source("stress", label="stress")],
-        folds=KFold(3)),
+        GRID,
+        sources=[Ravdess().source("emotion"), Ravdess().source("stress", label="stress")],
+        folds=KFold(3),
+    ),
     "other validation": replace(GRID, validation=Validation(0.3), seed=3),
 }
 
@@ -333,8 +373,10 @@ def test_no_clip_and_no_group_is_on_two_sides(plan: Callable[..., Plan], name: s
 
 
 def _groups(plan: Plan) -> dict[str, dict[str, set[str]]]:
-    return {name: dict(zip(table.ids, map(set, table.groups()), strict=True))
-            for name, table in plan.tables.items()}
+    return {
+        name: dict(zip(table.ids, map(set, table.groups()), strict=True))
+        for name, table in plan.tables.items()
+    }
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -352,8 +394,9 @@ def test_a_source_has_the_same_clips_alone_and_combined(
 def test_a_learnt_speaker_is_on_both_sides_and_that_is_said(plan: Callable[..., Plan]) -> None:
     made = plan(DIGITS)
     assert any("a speaker may be on both sides" in note for note in made.notes)
-    kept = plan(DIGITS, sources=[Fsdd().source("digit")], folds=KFold(2),
-                combinations=combinations(1))
+    kept = plan(
+        DIGITS, sources=[Fsdd().source("digit")], folds=KFold(2), combinations=combinations(1)
+    )
     assert not any("both sides" in note for note in kept.notes)
 
 
@@ -364,17 +407,27 @@ def test_identical_recordings_are_on_one_side(
     shutil.copytree(corpora / "fsdd", tmp_path / "data" / "fsdd")
     folder = tmp_path / "data" / "fsdd" / "recordings"
     shutil.copyfile(folder / "3_theo_5.wav", folder / "3_george_6.wav")
-    made = plan(DIGITS, sources=[Fsdd().source("digit", groups=["take"])], folds=KFold(2),
-                data=tmp_path / "data", combinations=combinations(1))
+    made = plan(
+        DIGITS,
+        sources=[Fsdd().source("digit", groups=["take"])],
+        folds=KFold(2),
+        data=tmp_path / "data",
+        combinations=combinations(1),
+    )
     for split in made.splits:
         part = split.parts["fsdd.digit"]
-        sides = [side for side in (part.train, part.validation, part.test)
-                 for name in ("3_theo_5", "3_george_6") if f"fsdd/recordings/{name}" in side]
+        sides = [
+            side
+            for side in (part.train, part.validation, part.test)
+            for name in ("3_theo_5", "3_george_6")
+            if f"fsdd/recordings/{name}" in side
+        ]
         assert len(sides) == 2
         assert sides[0] == sides[1]
 
 
 # --- bad recordings ----------------------------------------------------------------------------
+
 
 @pytest.fixture
 def damaged(corpora: Path, tmp_path: Path) -> Path:
@@ -424,6 +477,7 @@ def test_a_long_list_of_bad_recordings_is_cut(
 
 # --- estimate ----------------------------------------------------------------------------------
 
+
 def test_an_estimate_is_positive_and_changes_nothing(
     plan: Callable[..., Plan], tmp_path: Path
 ) -> None:
@@ -442,8 +496,12 @@ def test_training_cost_counts_clips_and_epochs(
 ) -> None:
     """With a millisecond a clip: 120 clips train less those held out, which cost 0.35 each."""
     monkeypatch.setattr("raymtl.plan.estimate._step_cost", lambda job, shape: (1e-3, 1_000))
-    made = plan(DIGITS, sources=[Fsdd().source("digit")], combinations=combinations(1),
-                training=Training(epochs=40, batches=Alternating(1)))
+    made = plan(
+        DIGITS,
+        sources=[Fsdd().source("digit")],
+        combinations=combinations(1),
+        training=Training(epochs=40, batches=Alternating(1)),
+    )
     part = made.splits[0].parts["fsdd.digit"]
     assert len(part.train) + len(part.validation) == 120
     wanted = 40 * 1e-3 * (len(part.train) + 0.35 * len(part.validation))

@@ -22,8 +22,9 @@ def test_keep_notes_what_is_missing_and_what_is_unlisted() -> None:
     assert kept == {"b", "c"}
     assert len(notes) == 2
     assert "1 audio files are not in list.txt" in notes[0]
-    assert notes[1] == ("1 of 3 audio files that list.txt lists are missing and are left out, "
-                        "first a")
+    assert notes[1] == (
+        "1 of 3 audio files that list.txt lists are missing and are left out, first a"
+    )
     assert keep(["b"], ["b"], ROOT, "list.txt", "error") == ({"b"}, ())
 
 

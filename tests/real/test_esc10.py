@@ -16,8 +16,9 @@ from tests.inprocess import sweep
 from tests.real.studies import records, scores_of, study
 
 pytestmark = pytest.mark.real
-SOURCE = Esc10().source(signal=Signal(rate=16_000),
-                        stages=(Standardise("feature"), Windows(frames=40, hop=40)))
+SOURCE = Esc10().source(
+    signal=Signal(rate=16_000), stages=(Standardise("feature"), Windows(frames=40, hop=40))
+)
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,9 @@ def said(job: RunJob, plan: Plan) -> list[str]:
 
 
 def reference(
-    features: dict[str, np.ndarray], truth: dict[str, str], train: tuple[str, ...],
+    features: dict[str, np.ndarray],
+    truth: dict[str, str],
+    train: tuple[str, ...],
     test: tuple[str, ...],
 ) -> np.ndarray:
     """What a logistic regression says of the test clips."""
@@ -163,8 +165,15 @@ def test_each_speaker_is_new_once_and_the_reference_is_as_good_as_known(
         (source,) = job.sources
         (new,) = {speaker(i) for i in source.test}
         assert new not in {speaker(i) for i in source.train + source.validation}
-        right.append((new, np.mean(reference(librosas, truth, source.train + source.validation,
-                                             source.test) == [truth[i] for i in source.test])))
+        right.append(
+            (
+                new,
+                np.mean(
+                    reference(librosas, truth, source.train + source.validation, source.test)
+                    == [truth[i] for i in source.test]
+                ),
+            )
+        )
     assert Counter(new for new, _ in right) == dict.fromkeys(SPEAKERS, 1)
     # 0.725 is known; other MFCCs give up to 0.77, a speaker who is heard in training 0.98
     assert 0.70 < np.mean([share for _, share in right]) < 0.82
@@ -180,9 +189,7 @@ class Shuffled(Fsdd):
         return replace(found, table=found.table.take(order))
 
 
-def test_the_order_of_rows_changes_no_number(
-    recordings: Path, short: Plan, tmp_path: Path
-) -> None:
+def test_the_order_of_rows_changes_no_number(recordings: Path, short: Plan, tmp_path: Path) -> None:
     sources = (Shuffled().source("digit"), Shuffled().source("speaker"))
     plan = plan_of(SHORT, recordings, tmp_path, sources=sources)
     ids = Shuffled().read(recordings / "fsdd").ids

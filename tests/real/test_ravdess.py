@@ -16,14 +16,16 @@ from tests.inprocess import sweep
 from tests.real.studies import records, scores_of, study
 
 pytestmark = pytest.mark.real
-SOURCE = Ravdess().source("emotion", "sex", folds=KFold(4),
-                          stages=(Standardise("feature"), Windows(frames=40, hop=20)))
+SOURCE = Ravdess().source(
+    "emotion", "sex", folds=KFold(4), stages=(Standardise("feature"), Windows(frames=40, hop=20))
+)
 
 
 @pytest.fixture(scope="module")
 def plan(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    plan = plan_of(replace(study("first"), sources=[SOURCE]), recordings,
-                   tmp_path_factory.mktemp("store"))
+    plan = plan_of(
+        replace(study("first"), sources=[SOURCE]), recordings, tmp_path_factory.mktemp("store")
+    )
     assert [entry.status for entry in sweep(plan)] == ["done"] * 4
     return plan
 

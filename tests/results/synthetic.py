@@ -43,8 +43,14 @@ def random_targets(task: Task, clips: int, random: np.random.Generator) -> Targe
     return Targets(flags, np.repeat(random.random((clips, 1)) > 0.05, task.outputs, axis=1))
 
 
-def outcome(tasks: Mapping[str, Task], *, seed: int = 0, epochs: int = 12, clips: int = 60,
-            skill: float = 1.5) -> Outcome:
+def outcome(
+    tasks: Mapping[str, Task],
+    *,
+    seed: int = 0,
+    epochs: int = 12,
+    clips: int = 60,
+    skill: float = 1.5,
+) -> Outcome:
     """A finished run over `tasks` (source -> its one task)."""
     random = np.random.default_rng(seed)
     history, scores, predictions = [], {}, {}
@@ -52,60 +58,135 @@ def outcome(tasks: Mapping[str, Task], *, seed: int = 0, epochs: int = 12, clips
         targets = random_targets(task, clips, random)
         found = task.scores(logits(task, targets, skill, random)).numpy()
         predictions[source, task.name] = Predictions(
-            [f"{source}/{i:03}" for i in range(clips)], found, targets)
+            [f"{source}/{i:03}" for i in range(clips)], found, targets
+        )
         scores[source, task.name, "test"] = task.measure(found, targets)
-        scores[source, task.name, "validation"] = task.measure(found[:30], targets.take(
-            np.arange(30)))
+        scores[source, task.name, "validation"] = task.measure(
+            found[:30], targets.take(np.arange(30))
+        )
         best = scores[source, task.name, "validation"].scalars[task.primary]
         for epoch in range(1, epochs + 1):
             rise = best * (1 - 0.7 * np.exp(-epoch / 4)) + random.normal(0, 0.015)
-            history += [HistoryRow(epoch, "", task.name, "train", "loss", 2 / epoch),
-                        HistoryRow(epoch, source, task.name, "validation", task.primary,
-                                   float(min(max(rise, 0), 1)))]
+            history += [
+                HistoryRow(epoch, "", task.name, "train", "loss", 2 / epoch),
+                HistoryRow(
+                    epoch,
+                    source,
+                    task.name,
+                    "validation",
+                    task.primary,
+                    float(min(max(rise, 0), 1)),
+                ),
+            ]
     history.sort(key=lambda row: row.epoch)
     weights = {"trunk.weight": torch.zeros(64, 32), "trunk.bias": torch.zeros(64)}
-    return Outcome(history, epochs - 2, epochs, scores, predictions,
-                   dict.fromkeys(tasks, float(epochs)), 40 * epochs, 1.5, 2112, weights)
+    return Outcome(
+        history,
+        epochs - 2,
+        epochs,
+        scores,
+        predictions,
+        dict.fromkeys(tasks, float(epochs)),
+        40 * epochs,
+        1.5,
+        2112,
+        weights,
+    )
 
 
 def record(run: str, cell: Mapping[str, Any], fold: int, seed: int) -> dict[str, Any]:
-    sources = {name: {"features": "f" * 64, "fit": "a" * 64, "train": 200, "validation": 30,
-                      "test": 60, "skipped": 0} for name in cell["combination"]}
-    return {"run": run, "digest": f"{run}-digest", "cell": dict(cell), "fold": fold, "seed": seed,
-            "sources": sources, "conflicts": [], "versions": {"raymtl": "0.1.0"}}
+    sources = {
+        name: {
+            "features": "f" * 64,
+            "fit": "a" * 64,
+            "train": 200,
+            "validation": 30,
+            "test": 60,
+            "skipped": 0,
+        }
+        for name in cell["combination"]
+    }
+    return {
+        "run": run,
+        "digest": f"{run}-digest",
+        "cell": dict(cell),
+        "fold": fold,
+        "seed": seed,
+        "sources": sources,
+        "conflicts": [],
+        "versions": {"raymtl": "0.1.0"},
+    }
 
 
-def add_run(sweep: Path, run: str, cell: Mapping[str, Any], fold: int, seed: int,
-            found: Outcome, tasks: Sequence[Task], **changes: Any) -> Path:
+def add_run(
+    sweep: Path,
+    run: str,
+    cell: Mapping[str, Any],
+    fold: int,
+    seed: int,
+    found: Outcome,
+    tasks: Sequence[Task],
+    **changes: Any,
+) -> Path:
     folder = sweep / "unfinished" / run
     write_record(folder, record(run, cell, fold, seed) | changes, found, tasks)
     finished = finish(folder, sweep / "runs")
-    Ledger(sweep / "ledger").write(run, "done", seconds=1.5, digest=f"{run}-digest",
-                                   record=file_digest(finished / RECORD))
+    Ledger(sweep / "ledger").write(
+        run, "done", seconds=1.5, digest=f"{run}-digest", record=file_digest(finished / RECORD)
+    )
     return finished
 
 
-def cells(extractions: Sequence[str], models: Sequence[str],
-          names: Sequence[str] = tuple(TASKS)) -> list[dict[str, Any]]:
+def cells(
+    extractions: Sequence[str], models: Sequence[str], names: Sequence[str] = tuple(TASKS)
+) -> list[dict[str, Any]]:
     """Sources alone, in pairs, and all together."""
-    together = [*combinations(sorted(names), 1), *combinations(sorted(names), 2),
-                tuple(sorted(names))]
-    return [{"name": re.sub(r"[^A-Za-z0-9_.-]+", "", f"{'__'.join(c)}--{e}--{m}"),
-             "combination": list(c), "extraction": e, "model": m}
-            for c in together for e in extractions for m in models]
+    together = [
+        *combinations(sorted(names), 1),
+        *combinations(sorted(names), 2),
+        tuple(sorted(names)),
+    ]
+    return [
+        {
+            "name": re.sub(r"[^A-Za-z0-9_.-]+", "", f"{'__'.join(c)}--{e}--{m}"),
+            "combination": list(c),
+            "extraction": e,
+            "model": m,
+        }
+        for c in together
+        for e in extractions
+        for m in models
+    ]
 
 
-def write_plan(sweep: Path, planned: Sequence[Mapping[str, Any]], folds: int = 1,
-               seeds: int = 1, **more: Any) -> list[tuple[str, Mapping[str, Any], int, int]]:
+def write_plan(
+    sweep: Path, planned: Sequence[Mapping[str, Any]], folds: int = 1, seeds: int = 1, **more: Any
+) -> list[tuple[str, Mapping[str, Any], int, int]]:
     """plan.json of a sweep; its runs as (run, cell, fold, seed)."""
-    runs = [(f"{cell['name']}-f{fold}-s{seed}", cell, fold, seed)
-            for cell in planned for fold in range(folds) for seed in range(seeds)]
+    runs = [
+        (f"{cell['name']}-f{fold}-s{seed}", cell, fold, seed)
+        for cell in planned
+        for fold in range(folds)
+        for seed in range(seeds)
+    ]
     content = {
-        "name": "synthetic", "question": "Which task helps which?",
-        "cells": [{"name": c["name"], "sources": c["combination"], "extraction": c["extraction"],
-                   "model": c["model"]} for c in planned],
-        "runs": [{"run": run, "cell": cell["name"], "fold": fold, "seed": seed}
-                 for run, cell, fold, seed in runs], **more}
+        "name": "synthetic",
+        "question": "Which task helps which?",
+        "cells": [
+            {
+                "name": c["name"],
+                "sources": c["combination"],
+                "extraction": c["extraction"],
+                "model": c["model"],
+            }
+            for c in planned
+        ],
+        "runs": [
+            {"run": run, "cell": cell["name"], "fold": fold, "seed": seed}
+            for run, cell, fold, seed in runs
+        ],
+        **more,
+    }
     sweep.mkdir(parents=True, exist_ok=True)
     (sweep / "plan.json").write_text(json.dumps(content))
     return runs

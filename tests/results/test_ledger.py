@@ -51,7 +51,10 @@ def test_a_sweep_in_order_needs_no_mending(tmp_path: Path) -> None:
     Ledger(sweep / "ledger").write("c", "failed", "boom")
     entries, notes = reconcile(sweep, ["a", "b", "c", "d"])
     assert {run: entry.status for run, entry in entries.items()} == {
-        "a": "done", "b": "done", "c": "failed"}
+        "a": "done",
+        "b": "done",
+        "c": "failed",
+    }
     assert notes == []
 
 
@@ -113,8 +116,10 @@ def test_runs_that_are_not_planned_are_kept_and_not_counted(tmp_path: Path) -> N
     sweep = sweep_of(tmp_path, "a", "b")
     entries, notes = reconcile(sweep, ["a"])
     assert list(entries) == ["a"]
-    assert notes == ["The ledger has entries of runs that are not planned (1 of them); they are "
-                     "kept and not counted."]
+    assert notes == [
+        "The ledger has entries of runs that are not planned (1 of them); they are "
+        "kept and not counted."
+    ]
     assert (sweep / "runs" / "b" / RECORD).exists()
 
 

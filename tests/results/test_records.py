@@ -99,7 +99,8 @@ def test_states_to_resume_from_are_not_part_of_a_record(tmp_path: Path) -> None:
     (folder / "events.out.tfevents.0").write_bytes(b"events")
     done = finish(unfinished(tmp_path), tmp_path / "runs")
     assert sorted(p.name for p in done.rglob("*") if p.is_file()) == sorted(
-        [RECORD, METRICS, PREDICTIONS, "weights.safetensors", "events.out.tfevents.0"])
+        [RECORD, METRICS, PREDICTIONS, "weights.safetensors", "events.out.tfevents.0"]
+    )
 
 
 @pytest.mark.parametrize("name", [RECORD, METRICS, PREDICTIONS, WEIGHTS])
@@ -159,14 +160,14 @@ def test_scores_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
 
 
 def test_a_seal_is_plain_json_and_breaks_at_every_byte(tmp_path: Path) -> None:
-    content = {"b": [1, 2.5, None], "a": {"x": "ä\n\"}"}}
+    content = {"b": [1, 2.5, None], "a": {"x": 'ä\n"}'}}
     path = tmp_path / "sealed.json"
     whole = seal(content)
     path.write_bytes(whole)
     assert open_sealed(path) == content
     assert {k: v for k, v in json.loads(whole).items() if k != "seal"} == content
     for at in range(len(whole)):
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1:])
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
         with pytest.raises(StoreError, match="does not match its seal"):
             open_sealed(path)
 
@@ -182,13 +183,17 @@ finish(unfinished(root), root / "runs")
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("point", ["record:before-record", "record:before-rename",
-                                   "record:after-rename"])
+@pytest.mark.parametrize(
+    "point", ["record:before-record", "record:before-rename", "record:after-rename"]
+)
 def test_killed_at_any_moment_a_record_is_whole_or_absent(tmp_path: Path, point: str) -> None:
     repository = Path(__file__).parents[2]
     process = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)], cwd=repository, check=False,
-        env={**os.environ, "RAYMTL_FAULT": point, "PYTHONPATH": str(repository)})
+        [sys.executable, "-c", KILLED, str(tmp_path)],
+        cwd=repository,
+        check=False,
+        env={**os.environ, "RAYMTL_FAULT": point, "PYTHONPATH": str(repository)},
+    )
     assert process.returncode == -signal.SIGKILL
     runs = tmp_path / "runs"
     finished = {folder.name: verify(folder) for folder in runs.glob("*")}

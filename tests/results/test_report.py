@@ -42,10 +42,22 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Ledger(root / "ledger").write(run, "failed", f"ValueError: {HOSTILE}", trace=HOSTILE)
         elif number % 11 != 5:
             tasks = {source: TASKS[source] for source in cell["combination"]}
-            conflict = {"group": "speaker:1", "trained": "fsdd.digit", "tested": "dcase.events",
-                        "clips": 7}
-            add_run(root, run, cell, fold, seed, outcome(tasks, seed=number),
-                    list(tasks.values()), conflicts=[conflict] if number % 2 else [])
+            conflict = {
+                "group": "speaker:1",
+                "trained": "fsdd.digit",
+                "tested": "dcase.events",
+                "clips": 7,
+            }
+            add_run(
+                root,
+                run,
+                cell,
+                fold,
+                seed,
+                outcome(tasks, seed=number),
+                list(tasks.values()),
+                conflicts=[conflict] if number % 2 else [],
+            )
     return root
 
 
@@ -148,11 +160,16 @@ def test_a_confusion_matrix_is_summed_over_the_runs_of_the_best_cell(sweep: Path
     state = read_sweep(sweep)
     rows = [r for r in state.summed if (r["task"], r["metric"]) == ("stress", "uar")]
     best = max(rows, key=lambda r: r["mean"])
-    found = [np.array(score["confusion"]) for record in state.records_of(best["cell"])
-             for score in read_record(sweep / "runs" / record.run).scores
-             if (score["task"], score["part"]) == ("stress", "test")]
+    found = [
+        np.array(score["confusion"])
+        for record in state.records_of(best["cell"])
+        for score in read_record(sweep / "runs" / record.run).scores
+        if (score["task"], score["part"]) == ("stress", "test")
+    ]
     text = write_report(sweep).read_text()
-    matrix = text[text.index('aria-label="Confusion matrix, ravdess.stress"'):].split("</table>")[0]
+    matrix = text[text.index('aria-label="Confusion matrix, ravdess.stress"') :].split("</table>")[
+        0
+    ]
     cells_ = [int(n) for n in re.findall(r"--p:\d+\">(\d+)<", matrix)]
     np.testing.assert_array_equal(np.reshape(cells_, (2, 2)), np.sum(found, axis=0))
 
@@ -199,10 +216,21 @@ def remove_everything(sweep: Path) -> None:
     sweep.mkdir()
 
 
-@pytest.mark.parametrize("harm", [remove_plan, break_plan, strange_plan, break_records,
-                                  break_histories, break_ledger, remove_everything])
-def test_a_damaged_sweep_still_has_a_page(sweep: Path, tmp_path: Path,
-                                          harm: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(
+    "harm",
+    [
+        remove_plan,
+        break_plan,
+        strange_plan,
+        break_records,
+        break_histories,
+        break_ledger,
+        remove_everything,
+    ],
+)
+def test_a_damaged_sweep_still_has_a_page(
+    sweep: Path, tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(sweep, copy)
     harm(copy)
@@ -231,30 +259,62 @@ def rendered(rows: list[dict[str, object]], width: int = 80, **more: object) -> 
 
 
 def summed(combination: str, mean: float, **changes: object) -> dict[str, object]:
-    return {"cell": combination, "combination": combination, "extraction": "LogMel(bands=64)",
-            "model": "SharedDnn(width=512, depth=4)", "source": "a.x", "task": "x",
-            "metric": "uar", "label": "", "n": 15, "mean": mean, "deviation": 0.0123,
-            "gain": None, "gain_deviation": None, "pairs": 0} | changes
+    return {
+        "cell": combination,
+        "combination": combination,
+        "extraction": "LogMel(bands=64)",
+        "model": "SharedDnn(width=512, depth=4)",
+        "source": "a.x",
+        "task": "x",
+        "metric": "uar",
+        "label": "",
+        "n": 15,
+        "mean": mean,
+        "deviation": 0.0123,
+        "gain": None,
+        "gain_deviation": None,
+        "pairs": 0,
+    } | changes
 
 
 def test_the_terminal_table_is_best_first_and_bounded() -> None:
     rows = [summed("a.x", 0.5), summed("a.x", 0.99, metric="accuracy")]
-    rows += [summed(f"a.x + b{i}", 0.6 + i / 100, gain=0.1 + i / 100, gain_deviation=0.05, pairs=15)
-             for i in range(20)]
+    rows += [
+        summed(f"a.x + b{i}", 0.6 + i / 100, gain=0.1 + i / 100, gain_deviation=0.05, pairs=15)
+        for i in range(20)
+    ]
     lines = rendered(rows, most=4)
     assert lines[0].startswith("a.x (uar)")
     assert [line.split()[0] for line in lines[2:6]] == ["b19", "b18", "b17", "alone"]
-    assert lines[2].split()[1:] == ["LogMel", "SharedDnn", "0.790", "±", "0.012", "15", "+0.290",
-                                    "±", "0.050"]
+    assert lines[2].split()[1:] == [
+        "LogMel",
+        "SharedDnn",
+        "0.790",
+        "±",
+        "0.012",
+        "15",
+        "+0.290",
+        "±",
+        "0.050",
+    ]
     assert lines[6] == "  17 more in the report"
     assert "0.990" not in "".join(lines)
 
 
 def test_the_terminal_table_fits_80_columns_with_long_names() -> None:
     long = "DCASE2017SoundEvents_and_a_very_long_name" * 3
-    rows = [summed(f"a.x + {long}", 0.6, extraction=f"LogMel({long})", model=f"Cnn({long})",
-                   gain=-0.1, gain_deviation=0.2, pairs=2),
-            summed(long, 0.6, source=long, task=long)]
+    rows = [
+        summed(
+            f"a.x + {long}",
+            0.6,
+            extraction=f"LogMel({long})",
+            model=f"Cnn({long})",
+            gain=-0.1,
+            gain_deviation=0.2,
+            pairs=2,
+        ),
+        summed(long, 0.6, source=long, task=long),
+    ]
     rows += [summed("a.x", 0.6, extraction=f"LogMel({long[:20]})", model=f"Cnn({long[:9]})")]
     lines = rendered(rows)
     assert max(map(len, lines)) <= 80
@@ -267,9 +327,14 @@ def test_no_results_yet() -> None:
 
 
 def test_short_names_keep_what_differs() -> None:
-    assert short(["Mfcc(n=40, hop=(1, 2))", "LogMel(n=64, hop=1)", "LogMel(n=32, hop=1)", "plain"]
-                 ) == {"Mfcc(n=40, hop=(1, 2))": "Mfcc", "LogMel(n=64, hop=1)": "LogMel(n=64)",
-                       "LogMel(n=32, hop=1)": "LogMel(n=32)", "plain": "plain"}
+    assert short(
+        ["Mfcc(n=40, hop=(1, 2))", "LogMel(n=64, hop=1)", "LogMel(n=32, hop=1)", "plain"]
+    ) == {
+        "Mfcc(n=40, hop=(1, 2))": "Mfcc",
+        "LogMel(n=64, hop=1)": "LogMel(n=64)",
+        "LogMel(n=32, hop=1)": "LogMel(n=32)",
+        "plain": "plain",
+    }
     nested = ["Cnn(widths=(1, 2), pool=Max(a=1, b=2))", "Cnn(widths=(1, 3), pool=Max(a=1, b=2))"]
     assert list(short(nested).values()) == ["Cnn(widths=(1, 2))", "Cnn(widths=(1, 3))"]
 
@@ -279,8 +344,9 @@ def test_titles_do_not_say_a_task_twice() -> None:
     assert title("fsdd.digit+speaker", "digit") == "fsdd.digit+speaker: digit"
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (0.123, 0.124), (0.5, 0.5), (-3, 1200),
-                                           (1, 50), (0.9, 1.0)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 1), (0.123, 0.124), (0.5, 0.5), (-3, 1200), (1, 50), (0.9, 1.0)]
+)
 def test_ticks_are_round_even_and_enclose(low: float, high: float) -> None:
     ticks = nice_ticks(low, high)
     assert ticks[0] <= low + 1e-9
@@ -298,9 +364,22 @@ def test_the_parts_of_the_page_are_installed_with_the_package() -> None:
 def test_the_script_of_the_page_runs_in_a_browser(sweep: Path, tmp_path: Path) -> None:
     page = write_report(sweep)
     process = subprocess.run(
-        ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-         f"--user-data-dir={tmp_path}", "--virtual-time-budget=3000", "--dump-dom",
-         page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+        [
+            "chromium",
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+            f"--user-data-dir={tmp_path}",
+            "--virtual-time-budget=3000",
+            "--dump-dom",
+            page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
     assert "CONSOLE" not in process.stderr
     assert re.search(r">([1-9]\d*) of \1 rows<", process.stdout)
     assert process.stdout.count('class="panel"') == len(TASKS)

@@ -18,13 +18,26 @@ from tests.results.synthetic import TASKS, add_run, cells, outcome
 KEYS = ["cell", "combination", "extraction", "model", "source", "task", "metric", "label"]
 
 
-def row(combination: str, source: str, fold: int, value: float,
-        **changes: object) -> dict[str, object]:
+def row(
+    combination: str, source: str, fold: int, value: float, **changes: object
+) -> dict[str, object]:
     extraction, model = changes.get("extraction", "logmel"), changes.get("model", "dnn")
-    return {"run": f"{combination}-{fold}", "cell": f"{combination}--{extraction}--{model}",
-            "combination": combination, "extraction": extraction, "model": model, "fold": fold,
-            "seed": 0, "source": source, "task": f"task of {source}", "part": "test",
-            "metric": "uar", "label": None, "value": value, "epoch": 3} | changes
+    return {
+        "run": f"{combination}-{fold}",
+        "cell": f"{combination}--{extraction}--{model}",
+        "combination": combination,
+        "extraction": extraction,
+        "model": model,
+        "fold": fold,
+        "seed": 0,
+        "source": source,
+        "task": f"task of {source}",
+        "part": "test",
+        "metric": "uar",
+        "label": None,
+        "value": value,
+        "epoch": 3,
+    } | changes
 
 
 def table(rows: list[dict[str, object]]) -> pa.Table:
@@ -32,15 +45,27 @@ def table(rows: list[dict[str, object]]) -> pa.Table:
 
 
 def by_key(summed: pa.Table) -> dict[tuple[str, ...], dict[str, object]]:
-    return {tuple(r[key] for key in ("combination", "source", "metric", "extraction", "model")): r
-            for r in summed.to_pylist()}
+    return {
+        tuple(r[key] for key in ("combination", "source", "metric", "extraction", "model")): r
+        for r in summed.to_pylist()
+    }
 
 
 def test_known_numbers() -> None:
-    found = by_key(summary(table([
-        row("a", "a", 0, 0.5), row("a", "a", 1, 0.7), row("a", "a", 2, 0.6),
-        row("a + b", "a", 0, 0.6), row("a + b", "a", 1, 0.9), row("a + b", "b", 0, 0.1),
-    ])))
+    found = by_key(
+        summary(
+            table(
+                [
+                    row("a", "a", 0, 0.5),
+                    row("a", "a", 1, 0.7),
+                    row("a", "a", 2, 0.6),
+                    row("a + b", "a", 0, 0.6),
+                    row("a + b", "a", 1, 0.9),
+                    row("a + b", "b", 0, 0.1),
+                ]
+            )
+        )
+    )
     alone = found["a", "a", "uar", "logmel", "dnn"]
     assert (alone["n"], alone["gain"], alone["pairs"]) == (3, None, 0)
     assert alone["mean"] == pytest.approx(0.6)
@@ -54,11 +79,20 @@ def test_known_numbers() -> None:
 
 
 def test_a_gain_is_never_taken_across_extractions_models_tasks_or_parts() -> None:
-    found = by_key(summary(table([
-        row("a", "a", 0, 0.5), row("a", "a", 0, 0.1, part="validation"),
-        row("a + b", "a", 0, 0.6, extraction="mfcc"), row("a + b", "a", 0, 0.6, model="cnn"),
-        row("a + b", "a", 0, 0.6, task="another"), row("a + b", "a", 1, 0.6),
-    ])))
+    found = by_key(
+        summary(
+            table(
+                [
+                    row("a", "a", 0, 0.5),
+                    row("a", "a", 0, 0.1, part="validation"),
+                    row("a + b", "a", 0, 0.6, extraction="mfcc"),
+                    row("a + b", "a", 0, 0.6, model="cnn"),
+                    row("a + b", "a", 0, 0.6, task="another"),
+                    row("a + b", "a", 1, 0.6),
+                ]
+            )
+        )
+    )
     assert {r["pairs"] for r in found.values()} == {0}
 
 
@@ -66,10 +100,16 @@ def test_a_gain_is_never_taken_across_extractions_models_tasks_or_parts() -> Non
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3, 0.9]))
 def test_summary_agrees_with_pandas(seed: int, missing: float) -> None:
     random = np.random.default_rng(seed)
-    rows = [row(c, s, fold, float(random.random()), seed=repeat, extraction=e, metric=metric)
-            for c in ("a", "b", "a + b", "a + b + c") for s in c.split(" + ")
-            for e in ("logmel", "mfcc") for fold in (0, 1) for repeat in (0, 1)
-            for metric in ("uar", "accuracy") if random.random() >= missing]
+    rows = [
+        row(c, s, fold, float(random.random()), seed=repeat, extraction=e, metric=metric)
+        for c in ("a", "b", "a + b", "a + b + c")
+        for s in c.split(" + ")
+        for e in ("logmel", "mfcc")
+        for fold in (0, 1)
+        for repeat in (0, 1)
+        for metric in ("uar", "accuracy")
+        if random.random() >= missing
+    ]
     random.shuffle(rows)
     found = summary(table(rows)).to_pandas().set_index(KEYS).sort_index()
     found = found.astype({"deviation": float, "gain": float, "gain_deviation": float})
@@ -87,10 +127,16 @@ def _compare_gains(frame: pd.DataFrame, found: pd.DataFrame) -> None:
     """The slow obvious way: look up each run's baseline by hand."""
     differences: dict[tuple[object, ...], list[float]] = {}
     for _, r in frame.iterrows():
-        base = frame[(frame.combination == r.source) & (frame.source == r.source)
-                     & (frame.task == r.task) & (frame.extraction == r.extraction)
-                     & (frame.model == r.model) & (frame.fold == r.fold) & (frame.seed == r.seed)
-                     & (frame.metric == r.metric)]
+        base = frame[
+            (frame.combination == r.source)
+            & (frame.source == r.source)
+            & (frame.task == r.task)
+            & (frame.extraction == r.extraction)
+            & (frame.model == r.model)
+            & (frame.fold == r.fold)
+            & (frame.seed == r.seed)
+            & (frame.metric == r.metric)
+        ]
         if r.combination != r.source and len(base):
             differences.setdefault(tuple(r[KEYS]), []).append(r.value - base.value.iloc[0])
     for key, r in found.iterrows():
@@ -134,6 +180,7 @@ def test_an_empty_sweep_has_empty_tables(tmp_path: Path) -> None:
 
 
 def test_labels_have_a_summary_of_their_own() -> None:
-    found = summary(table([row("a", "a", 0, 0.5, metric="f1", label="yes"), row("a", "a", 0, 0.5)]),
-                    labels=True).to_pylist()
+    found = summary(
+        table([row("a", "a", 0, 0.5, metric="f1", label="yes"), row("a", "a", 0, 0.5)]), labels=True
+    ).to_pylist()
     assert [(r["metric"], r["label"], r["mean"]) for r in found] == [("f1", "yes", 0.5)]

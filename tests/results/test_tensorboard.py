@@ -18,9 +18,15 @@ from tests.results.synthetic import TASKS, outcome
 
 def report(epoch: int, value: float) -> EpochReport:
     return EpochReport(
-        epoch, 9, {"digit": 2 / epoch}, {("fsdd.digit", "digit"): Point(1.5, value),
-                                         ("dcase.events", "events"): Point(None, None)},
-        1e-3, {"fsdd.digit": 1.0}, 0.1, 1)
+        epoch,
+        9,
+        {"digit": 2 / epoch},
+        {("fsdd.digit", "digit"): Point(1.5, value), ("dcase.events", "events"): Point(None, None)},
+        1e-3,
+        {"fsdd.digit": 1.0},
+        0.1,
+        1,
+    )
 
 
 def read(folder: Path) -> EventAccumulator:
@@ -33,8 +39,11 @@ def test_scalars_come_back_as_they_were(tmp_path: Path) -> None:
             writer.epoch(report(epoch, epoch / 4))
         found = read(tmp_path)  # while it is open: every epoch can be seen at once
     assert sorted(found.Tags()["scalars"]) == [
-        "train/digit/loss", "train/rate", "validation/fsdd.digit/digit/loss",
-        "validation/fsdd.digit/digit/uar"]
+        "train/digit/loss",
+        "train/rate",
+        "validation/fsdd.digit/digit/loss",
+        "validation/fsdd.digit/digit/uar",
+    ]
     uar = found.Scalars("validation/fsdd.digit/digit/uar")
     assert [(e.step, e.value) for e in uar] == [(1, 0.25), (2, 0.5), (3, 0.75)]
 
@@ -60,8 +69,10 @@ def test_test_scores_confusions_and_settings_come_back(tmp_path: Path) -> None:
             event = events.Scalars(f"test/{source}/{task}/{name}")[0]
             assert (event.step, event.value) == (found.best_epoch, np.float32(value))
     assert sorted(events.Tags()["images"]) == [
-        "confusion/fsdd.digit/digit", "confusion/ravdess.emotion/emotion",
-        "confusion/ravdess.stress/stress"]
+        "confusion/fsdd.digit/digit",
+        "confusion/ravdess.emotion/emotion",
+        "confusion/ravdess.stress/stress",
+    ]
     image = events.Images("confusion/fsdd.digit/digit")[0]
     picture = Image.open(io.BytesIO(image.encoded_image_string))
     assert picture.size == (image.width, image.height) == (240, 240)

@@ -22,8 +22,11 @@ from raymtl.training.checkpoint import (
 
 
 def state(number: int) -> State:
-    tensors = {"a": torch.full((3, 2), number / 3), "b": torch.arange(4, dtype=torch.uint8),
-               "c": torch.tensor(float(number), dtype=torch.float64)}
+    tensors = {
+        "a": torch.full((3, 2), number / 3),
+        "b": torch.arange(4, dtype=torch.uint8),
+        "c": torch.tensor(float(number), dtype=torch.float64),
+    }
     return State(tensors, {"identity": "me", "number": number, "third": number / 3})
 
 

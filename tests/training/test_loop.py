@@ -28,10 +28,14 @@ BASE = Training(epochs=5, batches=Mixed(10), optimiser=Adam(1e-2))
 CASES = {
     "dnn": (DNN, BASE),
     "cnn": (CNN, replace(BASE, batches=Alternating(8), optimiser=AdamW(1e-2))),
-    "schedule, clipping, momentum": (DNN, replace(
-        BASE, optimiser=Sgd(0.05, momentum=0.9), clip=0.5, schedule=WarmUp(1, Cosine()))),
-    "heads join later": (DNN, replace(
-        BASE, optimiser=Sgd(0.05, momentum=0.9), batches=Alternating(9))),
+    "schedule, clipping, momentum": (
+        DNN,
+        replace(BASE, optimiser=Sgd(0.05, momentum=0.9), clip=0.5, schedule=WarmUp(1, Cosine())),
+    ),
+    "heads join later": (
+        DNN,
+        replace(BASE, optimiser=Sgd(0.05, momentum=0.9), batches=Alternating(9)),
+    ),
     "early stop": (DNN, replace(BASE, epochs=8, patience=2, optimiser=Adam(0.3))),
     "bfloat16": (DNN, replace(BASE, precision="bfloat16", batches=Balanced(9))),
 }
@@ -44,10 +48,14 @@ def same(one: Outcome, other: Outcome) -> None:
     for name, value in one.weights.items():
         assert torch.equal(value, other.weights[name]), name
     assert (one.best_epoch, one.epochs_run, one.steps) == (
-        other.best_epoch, other.epochs_run, other.steps)
+        other.best_epoch,
+        other.epochs_run,
+        other.steps,
+    )
     assert one.passes == other.passes
     assert {k: v.scalars for k, v in one.scores.items()} == {
-        k: v.scalars for k, v in other.scores.items()}
+        k: v.scalars for k, v in other.scores.items()
+    }
     for key, said in one.predictions.items():
         assert said.ids == other.predictions[key].ids
         np.testing.assert_array_equal(said.scores, other.predictions[key].scores)
@@ -132,15 +140,27 @@ def test_numbers_do_not_depend_on_what_the_process_did_before(tmp_path: Path) ->
 
 def test_a_run_leaves_the_process_as_it_was(tmp_path: Path) -> None:
     torch.manual_seed(5)
-    before = (torch.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads(),
-              torch.is_grad_enabled(), np.random.get_state()[1].tolist(),  # noqa: NPY002
-              threading.active_count(), torch.is_autocast_enabled("cpu"))
+    before = (
+        torch.get_rng_state(),
+        torch.get_default_dtype(),
+        torch.get_num_threads(),
+        torch.is_grad_enabled(),
+        np.random.get_state()[1].tolist(),  # noqa: NPY002
+        threading.active_count(),
+        torch.is_autocast_enabled("cpu"),
+    )
     run(DNN, BASE, tmp_path)
     with pytest.raises(Interrupted, match="after 0"):
         run(DNN, BASE, tmp_path, stop=lambda: True)
-    after = (torch.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads(),
-             torch.is_grad_enabled(), np.random.get_state()[1].tolist(),  # noqa: NPY002
-             threading.active_count(), torch.is_autocast_enabled("cpu"))
+    after = (
+        torch.get_rng_state(),
+        torch.get_default_dtype(),
+        torch.get_num_threads(),
+        torch.is_grad_enabled(),
+        np.random.get_state()[1].tolist(),  # noqa: NPY002
+        threading.active_count(),
+        torch.is_autocast_enabled("cpu"),
+    )
     assert torch.equal(before[0], after[0])
     assert before[1:] == after[1:]
     assert not nn.modules.module._global_forward_hooks
@@ -149,8 +169,9 @@ def test_a_run_leaves_the_process_as_it_was(tmp_path: Path) -> None:
 def test_seeds_give_other_runs_and_order_of_sources_or_tasks_none(tmp_path: Path) -> None:
     first = run(DNN, BASE, tmp_path)
     data = two_sources()
-    turned = RunData(*(dict(reversed(getattr(data, part).items()))
-                       for part in ("train", "validation", "test")))
+    turned = RunData(
+        *(dict(reversed(getattr(data, part).items())) for part in ("train", "validation", "test"))
+    )
     again = run(DNN, BASE, tmp_path, data=turned)
     assert sorted(map(repr, first.history)) == sorted(map(repr, again.history))
     assert first.history != run(DNN, BASE, tmp_path, seed=4).history
@@ -161,8 +182,11 @@ def test_the_test_part_changes_no_choice_and_is_scored_once(tmp_path: Path, monk
 
     scored: list[str] = []
     data = two_sources()
-    kinds = {id(part): kind for kind in ("train", "validation", "test")
-             for part in getattr(data, kind).values()}
+    kinds = {
+        id(part): kind
+        for kind in ("train", "validation", "test")
+        for part in getattr(data, kind).values()
+    }
     score = running.score
 
     def counted(network, part, *rest):
@@ -174,10 +198,17 @@ def test_the_test_part_changes_no_choice_and_is_scored_once(tmp_path: Path, monk
         outcome = run(DNN, BASE, tmp_path, data=data)
     assert scored.count("test") == 2  # once a source
     assert "train" not in scored
-    wrong = RunData(data.train, data.validation, {
-        name: replace(part, targets={
-            task: Targets(t.values * 0, t.valid) for task, t in part.targets.items()})
-        for name, part in data.test.items()})
+    wrong = RunData(
+        data.train,
+        data.validation,
+        {
+            name: replace(
+                part,
+                targets={task: Targets(t.values * 0, t.valid) for task, t in part.targets.items()},
+            )
+            for name, part in data.test.items()
+        },
+    )
     other = run(DNN, BASE, tmp_path, data=wrong)
     assert outcome.history == other.history
     assert outcome.best_epoch == other.best_epoch
@@ -192,8 +223,11 @@ def test_the_best_epoch_is_that_of_validation_and_gives_the_scores(tmp_path: Pat
         metric = np.mean([r.value for r in rows if r.metric != "loss"])
         means.append((metric, -np.mean([r.value for r in rows if r.metric == "loss"])))
     assert outcome.best_epoch == 1 + means.index(max(means))
-    found = {(r.source, r.task, r.metric): r.value for r in outcome.history
-             if r.epoch == outcome.best_epoch and r.part == "validation"}
+    found = {
+        (r.source, r.task, r.metric): r.value
+        for r in outcome.history
+        if r.epoch == outcome.best_epoch and r.part == "validation"
+    }
     for (source, task, metric), value in found.items():
         scores = outcome.scores[source, task, "validation"].scalars
         assert scores[metric] == pytest.approx(value, abs=1e-6)
@@ -202,9 +236,16 @@ def test_the_best_epoch_is_that_of_validation_and_gives_the_scores(tmp_path: Pat
 def test_select_loss_and_last_choose_by_their_rule(tmp_path: Path) -> None:
     training = replace(BASE, epochs=8, optimiser=Adam(0.05), select="loss")
     outcome = run(DNN, training, tmp_path)
-    losses = [np.mean([r.value for r in outcome.history
-                       if (r.epoch, r.part, r.metric) == (epoch, "validation", "loss")])
-              for epoch in range(1, 9)]
+    losses = [
+        np.mean(
+            [
+                r.value
+                for r in outcome.history
+                if (r.epoch, r.part, r.metric) == (epoch, "validation", "loss")
+            ]
+        )
+        for epoch in range(1, 9)
+    ]
     assert outcome.best_epoch == 1 + int(np.argmin(losses))
     assert run(DNN, replace(training, select="last"), tmp_path).best_epoch == 8
 
@@ -218,8 +259,14 @@ def test_patience_ends_a_run_that_many_epochs_after_its_best(tmp_path: Path) -> 
 def test_the_loop_is_a_plain_torch_loop(tmp_path: Path) -> None:
     """Forward a source and task at a time, unfused optimiser, no masking but indexing."""
     data, model = two_sources(missing=0.3), SharedDnn(12, 2)
-    training = Training(epochs=3, batches=Mixed(12), optimiser=Sgd(0.1, momentum=0.9),
-                        weights=(("loud", 0.5),), select="last", clip=0.7)
+    training = Training(
+        epochs=3,
+        batches=Mixed(12),
+        optimiser=Sgd(0.1, momentum=0.9),
+        weights=(("loud", 0.5),),
+        select="last",
+        clip=0.7,
+    )
     outcome = run(model, training, tmp_path, data=data)
     shape = data.train["one"].inputs.shape
     network = model.build(shape, (COLOUR, LOUD, TAGS), 3)
@@ -246,7 +293,8 @@ def test_the_loop_is_a_plain_torch_loop(tmp_path: Path) -> None:
                         count += len(known)
                     else:
                         loss = nn.functional.binary_cross_entropy_with_logits(
-                            output, values, reduction="sum")
+                            output, values, reduction="sum"
+                        )
                         sums, count = sums + loss, count + values.numel()
                 total = total + {"loud": 0.5}.get(name, 1.0) * sums / max(count, 1)
             optimiser.zero_grad()
@@ -260,8 +308,13 @@ def test_the_loop_is_a_plain_torch_loop(tmp_path: Path) -> None:
 def test_a_task_that_is_not_in_a_step_is_left_alone(tmp_path: Path) -> None:
     """Its head gets no gradient, so momentum does not move it either."""
     data = toy_data(toy_parts("one", (COLOUR,), 1), toy_parts("two", (TAGS,), 2, missing=1.0))
-    outcome = run(SharedDnn(8, 1), replace(BASE, batches=Alternating(8), select="last"), tmp_path,
-                  data=data, tasks=(COLOUR, TAGS))
+    outcome = run(
+        SharedDnn(8, 1),
+        replace(BASE, batches=Alternating(8), select="last"),
+        tmp_path,
+        data=data,
+        tasks=(COLOUR, TAGS),
+    )
     start = SharedDnn(8, 1).build(data.train["one"].inputs.shape, (COLOUR, TAGS), 3)
     weights = start.state_dict()
     assert torch.equal(outcome.weights["heads.1.weight"], weights["heads.1.weight"])
@@ -272,8 +325,10 @@ def test_a_task_that_is_not_in_a_step_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("batches", [Alternating(8), Mixed(8), Proportional(8), Balanced(8)])
 def test_toy_tasks_are_learnt_above_chance_with_every_sampler(batches, tmp_path: Path) -> None:
-    data = toy_data(toy_parts("one", (COLOUR, LOUD), 1, clips=160, missing=0.1),
-                    toy_parts("two", (COLOUR,), 2, clips=160))
+    data = toy_data(
+        toy_parts("one", (COLOUR, LOUD), 1, clips=160, missing=0.1),
+        toy_parts("two", (COLOUR,), 2, clips=160),
+    )
     training = Training(epochs=15, batches=batches, optimiser=Adam(1e-2), schedule=OneCycle())
     outcome = run(SharedDnn(32, 2), training, tmp_path, data=data, tasks=(COLOUR, LOUD))
     for (_, _, part), scores in outcome.scores.items():
@@ -299,8 +354,10 @@ def test_windows_are_averaged_to_one_score_a_clip(tmp_path: Path) -> None:
 
 
 def test_clips_of_varying_length_score_in_the_order_of_their_ids(tmp_path: Path) -> None:
-    data = toy_data(toy_parts("one", (COLOUR,), 1, frames=(4, 30)),
-                    toy_parts("two", (COLOUR,), 2, frames=(9, 50)))
+    data = toy_data(
+        toy_parts("one", (COLOUR,), 1, frames=(4, 30)),
+        toy_parts("two", (COLOUR,), 2, frames=(9, 50)),
+    )
     outcome = run(SharedCnn(4, 1, 3), BASE, tmp_path, data=data, tasks=(COLOUR,))
     network = SharedCnn(4, 1, 3).build(data.train["one"].inputs.shape, (COLOUR,), 3)
     network.load_state_dict(outcome.weights)
@@ -308,10 +365,16 @@ def test_clips_of_varying_length_score_in_the_order_of_their_ids(tmp_path: Path)
     for name in ("one", "two"):
         part = data.test[name]
         with torch.inference_mode():
-            expected = [network(part.inputs.batch(np.array([row])))["colour"][0].softmax(-1)
-                        for row in range(len(part.ids))]
-        np.testing.assert_allclose(outcome.predictions[name, "colour"].scores,
-                                   torch.stack(expected).numpy(), rtol=0, atol=1e-5)
+            expected = [
+                network(part.inputs.batch(np.array([row])))["colour"][0].softmax(-1)
+                for row in range(len(part.ids))
+            ]
+        np.testing.assert_allclose(
+            outcome.predictions[name, "colour"].scores,
+            torch.stack(expected).numpy(),
+            rtol=0,
+            atol=1e-5,
+        )
 
 
 def test_reports_say_what_the_history_says(tmp_path: Path) -> None:
@@ -320,15 +383,21 @@ def test_reports_say_what_the_history_says(tmp_path: Path) -> None:
     assert [r.epoch for r in reports] == [1, 2, 3, 4, 5]
     for report in reports:
         rows = [r for r in outcome.history if r.epoch == report.epoch]
-        assert {r.task: r.value for r in rows if (r.part, r.metric) == ("train", "loss")
-                } == report.losses
+        assert {
+            r.task: r.value for r in rows if (r.part, r.metric) == ("train", "loss")
+        } == report.losses
         assert [r.value for r in rows if r.metric == "rate"] == [report.rate]
         assert set(report.validation) == {
-            ("one", "colour"), ("one", "loud"), ("two", "colour"), ("two", "tags")}
+            ("one", "colour"),
+            ("one", "loud"),
+            ("two", "colour"),
+            ("two", "tags"),
+        }
         assert report.passes == {"one": 1.0, "two": 1.0}
     assert reports[0].rate > reports[-1].rate > 0
     assert outcome.parameters == sum(
-        v.numel() for v in outcome.weights.values() if v.is_floating_point())
+        v.numel() for v in outcome.weights.values() if v.is_floating_point()
+    )
 
 
 @pytest.mark.parametrize("rate", [1e30])
@@ -353,8 +422,9 @@ def test_a_source_without_training_clips_is_an_error(tmp_path: Path) -> None:
     from raymtl.loading.inputs import Inputs
     from tests.loading.memory import random_features
 
-    empty = PartData("one", [], Inputs(random_features(0, 3, features=5), [],
-                                       FittedStages((Cut(6, 0.0),))), {})
+    empty = PartData(
+        "one", [], Inputs(random_features(0, 3, features=5), [], FittedStages((Cut(6, 0.0),))), {}
+    )
     with pytest.raises(StudyError, match="source one has no training clips left"):
         run(DNN, BASE, tmp_path, data=toy_data(parts | {"train": empty}), tasks=(COLOUR,))
 
@@ -367,9 +437,13 @@ def test_sources_of_unlike_features_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"epochs": 0}, "expected at least 1"), ({"patience": 2, "select": "last"}, "patience=2"),
-     ({"select": "best"}, "expected metric, loss or last"), ({"clip": 0.0}, "clip=0.0"),
-     ({"precision": "half"}, "expected float32 or")],
+    [
+        ({"epochs": 0}, "expected at least 1"),
+        ({"patience": 2, "select": "last"}, "patience=2"),
+        ({"select": "best"}, "expected metric, loss or last"),
+        ({"clip": 0.0}, "clip=0.0"),
+        ({"precision": "half"}, "expected float32 or"),
+    ],
 )
 def test_parameters_out_of_range_are_refused(changes, message: str) -> None:
     with pytest.raises(StudyError, match=message):

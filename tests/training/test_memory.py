@@ -22,8 +22,12 @@ print(run(SharedCnn(4, 1, 3), Training(epochs=2), Path(sys.argv[2])).history)
 
 def test_numbers_are_the_same_with_and_without(tmp_path) -> None:
     said = [
-        subprocess.run([sys.executable, "-c", TRAIN, mode, str(tmp_path)], check=True, text=True,
-                       capture_output=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", TRAIN, mode, str(tmp_path)],
+            check=True,
+            text=True,
+            capture_output=True,
+        ).stdout
         for mode in ("settled", "default")
     ]
     if said[0] == "refused\n":

@@ -31,8 +31,10 @@ STEPS, PER_EPOCH = 60, 6
     [
         (Adam(1e-2, weight_decay=0.1), lambda p: torch.optim.Adam(p, 1e-2, weight_decay=0.1)),
         (AdamW(1e-2), lambda p: torch.optim.AdamW(p, 1e-2, weight_decay=0.01)),
-        (Sgd(0.1, momentum=0.9, nesterov=True),
-         lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, nesterov=True)),
+        (
+            Sgd(0.1, momentum=0.9, nesterov=True),
+            lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, nesterov=True),
+        ),
         (Sgd(0.1), lambda p: torch.optim.SGD(p, 0.1)),
     ],
 )
@@ -70,9 +72,18 @@ def reference(make) -> list[float]:
         (Step(3, 0.5), lambda o: lr_scheduler.StepLR(o, 3 * PER_EPOCH, 0.5)),
         (WarmUp(2), lambda o: lr_scheduler.LinearLR(o, 1 / 12, 1.0, 11)),
         (OneCycle(), lambda o: lr_scheduler.OneCycleLR(o, 1.0, STEPS, cycle_momentum=False)),
-        (OneCycle(0.5, 10.0, 100.0), lambda o: lr_scheduler.OneCycleLR(
-            o, 1.0, STEPS, pct_start=0.5, div_factor=10.0, final_div_factor=100.0,
-            cycle_momentum=False)),
+        (
+            OneCycle(0.5, 10.0, 100.0),
+            lambda o: lr_scheduler.OneCycleLR(
+                o,
+                1.0,
+                STEPS,
+                pct_start=0.5,
+                div_factor=10.0,
+                final_div_factor=100.0,
+                cycle_momentum=False,
+            ),
+        ),
     ],
 )
 def test_schedules_are_those_of_torch(own: Schedule, make) -> None:

@@ -39,8 +39,13 @@ def work(rank: int, folder: Path) -> None:
     save_file(straight.weights, folder / f"straight.{rank}.safetensors")
     asked = iter([False, True])
     try:  # only one process is asked to stop; both do, and both go on
-        run(DROPOUT, CASES["mixed"], folder / "stop", group=group,
-            stop=lambda: rank == 1 and next(asked))
+        run(
+            DROPOUT,
+            CASES["mixed"],
+            folder / "stop",
+            group=group,
+            stop=lambda: rank == 1 and next(asked),
+        )
     except Interrupted:
         outcome = run(DROPOUT, CASES["mixed"], folder / "stop", group=group)
         save_file(outcome.weights, folder / f"stop.{rank}.safetensors")

@@ -35,8 +35,11 @@ from readers.ravdess import Ravdess
 from tests.corpora import DIGITS, plan_of
 from tests.inprocess import extract, fit, prepare, run, sweep
 
-STAGES = [Standardise("feature"), MinMax("cell", scope="combination"),
-          FixedLength("median", scope="combination")]
+STAGES = [
+    Standardise("feature"),
+    MinMax("cell", scope="combination"),
+    FixedLength("median", scope="combination"),
+]
 MIXED = replace(
     DIGITS,
     name="mixed",
@@ -83,6 +86,7 @@ def numbers(plan: Plan) -> dict[str, list[str]]:
 
 # --- the record --------------------------------------------------------------------------------
 
+
 def test_a_run_leaves_a_whole_record(finished: Plan) -> None:
     for job in finished.runs:
         folder = finished.sweep / "runs" / job.run
@@ -93,7 +97,11 @@ def test_a_run_leaves_a_whole_record(finished: Plan) -> None:
         for source in job.sources:
             facts = content["sources"][source.name]
             assert (facts["train"], facts["validation"], facts["test"], facts["skipped"]) == (
-                len(source.train), len(source.validation), len(source.test), 0)
+                len(source.train),
+                len(source.validation),
+                len(source.test),
+                0,
+            )
             assert facts["features"] == source.features
         assert not (finished.sweep / "unfinished" / job.run).exists()
         assert list(folder.glob("events.out.tfevents.*"))
@@ -102,13 +110,15 @@ def test_a_run_leaves_a_whole_record(finished: Plan) -> None:
 def test_the_ledger_and_a_new_plan_know_the_record(finished: Plan, corpora: Path) -> None:
     entries = Ledger(finished.sweep / "ledger").read()
     assert {run: entry.digest for run, entry in entries.items()} == {
-        job.run: job.digest for job in finished.runs}
+        job.run: job.digest for job in finished.runs
+    }
     again = plan_of(DIGITS, corpora, finished.store)
     assert again.missing == []
     assert again.needed_features() == []
     assert again.needed_fits() == []
     assert plan_of(DIGITS, corpora, finished.store, seeds=[0, 1]).missing == [
-        job for job in plan_of(DIGITS, corpora, finished.store, seeds=[0, 1]).runs if job.repeat]
+        job for job in plan_of(DIGITS, corpora, finished.store, seeds=[0, 1]).runs if job.repeat
+    ]
 
 
 def test_predictions_are_of_the_test_clips_and_their_targets(finished: Plan) -> None:
@@ -132,13 +142,15 @@ def test_the_reported_score_is_that_of_the_predictions(finished: Plan) -> None:
     for row in pq.read_table(folder / PREDICTIONS).to_pylist():
         scores = row["scores"]
         hits.setdefault(Path(row["id"]).name.split("_")[0], []).append(
-            labels[int(np.argmax(scores))] == Path(row["id"]).name.split("_")[0])
+            labels[int(np.argmax(scores))] == Path(row["id"]).name.split("_")[0]
+        )
     recall = np.mean([np.mean(found) for found in hits.values()])
     found = next(s for s in record.scores if s["part"] == "test")
     assert found["scalars"]["uar"] == pytest.approx(recall)
 
 
 # --- the same numbers --------------------------------------------------------------------------
+
 
 def test_a_run_done_twice_is_the_same_bit_for_bit(finished: Plan, tmp_path: Path) -> None:
     again = elsewhere(finished, tmp_path / "store")
@@ -161,14 +173,13 @@ def permuted(table: ClipTable, rng: np.random.Generator) -> ClipTable:
 
 def shuffled(plan: Plan, rng: np.random.Generator) -> Plan:
     """The same plan with the rows of every clip table in another order."""
-    sources = {name: replace(p, table=permuted(p.table, rng))
-               for name, p in plan.corpora.sources.items()}
+    sources = {
+        name: replace(p, table=permuted(p.table, rng)) for name, p in plan.corpora.sources.items()
+    }
     return replace(plan, corpora=replace(plan.corpora, sources=sources))
 
 
-def test_permutation_law_of_tables_and_sources(
-    mixed: Plan, corpora: Path, tmp_path: Path
-) -> None:
+def test_permutation_law_of_tables_and_sources(mixed: Plan, corpora: Path, tmp_path: Path) -> None:
     """Sources in another order, then every table's rows: the same fits, weights and scores."""
     again = plan_of(replace(MIXED, sources=MIXED.sources[::-1]), corpora, tmp_path / "store")
     sweep(shuffled(again, np.random.default_rng(1)))
@@ -207,8 +218,12 @@ def fits(plan: Plan) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((plan.store / "fits").glob("*.json"))}
 
 
-def rewrite(plan: Plan, store: Path, change: Callable[[str, Any], Any],
-            rng: np.random.Generator | None = None) -> None:
+def rewrite(
+    plan: Plan,
+    store: Path,
+    change: Callable[[str, Any], Any],
+    rng: np.random.Generator | None = None,
+) -> None:
     """A second store whose feature sets hold changed matrices, perhaps in another order."""
     old, new = FeatureStore(plan.store / "features"), FeatureStore(store / "features")
     for job in plan.features:
@@ -218,8 +233,10 @@ def rewrite(plan: Plan, store: Path, change: Callable[[str, Any], Any],
         shards = []
         for number, part in enumerate(np.array_split(rows, 3)):
             writer = ShardWriter(new.folder(job.address), f"{9 - number}")
-            writer.add([features.ids[row] for row in part],
-                       [change(features.ids[row], features.matrix(row)) for row in part])
+            writer.add(
+                [features.ids[row] for row in part],
+                [change(features.ids[row], features.matrix(row)) for row in part],
+            )
             shards.append(writer.finish((), 0.0, 0.0))
             writer.discard()
         new.commit(job.address, {}, shards if rng is None else shards[::-1])
@@ -235,7 +252,8 @@ def test_leakage_law(mixed: Plan, tmp_path: Path) -> None:
         jobs = [job for job in mixed.runs if job.fold == fold]
         clean, poisoned = (
             _trained(replace(mixed, runs=jobs), tmp_path / f"{fold}-{poison}", tested, poison)
-            for poison in (False, True))
+            for poison in (False, True)
+        )
         assert clean == poisoned
     trained = {i for s in jobs[0].sources for i in s.train}
     control = _trained(replace(mixed, runs=jobs), tmp_path / "control", trained, True)
@@ -244,21 +262,33 @@ def test_leakage_law(mixed: Plan, tmp_path: Path) -> None:
 
 def _trained(plan: Plan, store: Path, clips: set[str], poison: bool) -> dict[str, str]:
     """Digests of fits and weights when the features of `clips` are poisoned."""
-    rewrite(plan, store,
-            lambda i, matrix: np.full_like(matrix, 1e6) if poison and i in clips else matrix)
-    plan = replace(plan, store=store, entries={},
-                   fits={a: r for a, r in plan.fits.items()
-                         if any(s.fit == a for job in plan.runs for s in job.sources)})
+    rewrite(
+        plan,
+        store,
+        lambda i, matrix: np.full_like(matrix, 1e6) if poison and i in clips else matrix,
+    )
+    plan = replace(
+        plan,
+        store=store,
+        entries={},
+        fits={
+            a: r
+            for a, r in plan.fits.items()
+            if any(s.fit == a for job in plan.runs for s in job.sources)
+        },
+    )
     fit(plan)
     bench = Workbench(plan.store, plan.tables)
     entries = [run(plan, job, bench) for job in plan.runs]
     assert {entry.status for entry in entries} == {"done"}
     found = {name: file_digest(store / "fits" / name) for name in fits(plan)}
-    return found | {job.run: file_digest(plan.sweep / "runs" / job.run / WEIGHTS)
-                    for job in plan.runs}
+    return found | {
+        job.run: file_digest(plan.sweep / "runs" / job.run / WEIGHTS) for job in plan.runs
+    }
 
 
 # --- interruption ------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_an_interrupted_run_goes_on_to_the_same_numbers(
@@ -269,14 +299,22 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(
     for job in again.runs:
         seen: list[int] = []
         with pytest.raises(Interrupted, match="run the same command again"):
-            run(again, job, Workbench(again.store, again.tables),
+            run(
+                again,
+                job,
+                Workbench(again.store, again.tables),
                 report=lambda e, seen=seen: seen.append(e.epoch),
-                stop=lambda seen=seen: epoch in seen)
+                stop=lambda seen=seen: epoch in seen,
+            )
         assert not (again.sweep / "runs" / job.run).exists()
         asked.append(seen)
         more: list[int] = []
-        entry = run(again, job, Workbench(again.store, again.tables),
-                    report=lambda e, more=more: more.append(e.epoch))
+        entry = run(
+            again,
+            job,
+            Workbench(again.store, again.tables),
+            report=lambda e, more=more: more.append(e.epoch),
+        )
         assert entry.status == "done"
         assert min(more) == epoch + 1
     assert all(max(seen) == epoch for seen in asked)
@@ -294,6 +332,7 @@ def test_a_stop_within_an_epoch_loses_no_step(finished: Plan, tmp_path: Path) ->
 
 
 # --- failures ----------------------------------------------------------------------------------
+
 
 def test_a_diverging_run_is_an_entry_without_a_record(finished: Plan, tmp_path: Path) -> None:
     wild = replace(DIGITS.training, optimiser=Sgd(1e30))
@@ -333,9 +372,7 @@ def test_a_user_fault_in_a_network_is_a_failure_with_its_trace(
     assert "in broken" in entry.trace
 
 
-def test_a_failed_run_is_due_again_and_ends(
-    corpora: Path, finished: Plan, tmp_path: Path
-) -> None:
+def test_a_failed_run_is_due_again_and_ends(corpora: Path, finished: Plan, tmp_path: Path) -> None:
     again = elsewhere(finished, tmp_path / "store")
     Ledger(again.sweep / "ledger").write(again.runs[0].run, "failed", "spilt milk")
     planned = plan_of(DIGITS, corpora, again.store)
@@ -359,6 +396,7 @@ def test_a_damaged_record_is_due_again(corpora: Path, finished: Plan, tmp_path: 
 
 
 # --- clips without features --------------------------------------------------------------------
+
 
 def test_clips_that_extraction_skipped_are_left_out_and_counted(
     corpora: Path, tmp_path: Path
@@ -396,6 +434,7 @@ def test_a_clip_without_features_or_a_reason_is_an_error(finished: Plan, tmp_pat
 
 # --- the bench ---------------------------------------------------------------------------------
 
+
 def kept(bench: Workbench) -> int:
     return sum(part.inputs.nbytes for part in bench._parts.values())
 
@@ -405,8 +444,11 @@ def test_a_bench_keeps_parts_within_its_bound(mixed: Plan) -> None:
     sizes = []
     for job in mixed.runs:
         data = whole.data(job, "cpu")
-        sizes += [p.inputs.nbytes for parts in (data.train, data.validation, data.test)
-                  for p in parts.values()]
+        sizes += [
+            p.inputs.nbytes
+            for parts in (data.train, data.validation, data.test)
+            for p in parts.values()
+        ]
     assert kept(whole) == sum(sizes) > 0
     bound = sum(sizes) // 3
     assert bound >= max(sizes)
@@ -442,11 +484,15 @@ def test_a_fold_of_another_run_is_another_part(mixed: Plan) -> None:
 
 # --- results -----------------------------------------------------------------------------------
 
+
 def test_results_hold_every_run_once(finished: Plan) -> None:
     """The tidy table: one primary test score a (run, source, task)."""
     table = collect(finished.sweep, [job.run for job in finished.runs]).to_pylist()
-    found = [(row["run"], row["source"]) for row in table
-             if row["part"] == "test" and row["metric"] == "uar" and not row["label"]]
+    found = [
+        (row["run"], row["source"])
+        for row in table
+        if row["part"] == "test" and row["metric"] == "uar" and not row["label"]
+    ]
     wanted = [(job.run, s.name) for job in finished.runs for s in job.sources]
     assert sorted(found) == sorted(wanted)
 

@@ -23,8 +23,15 @@ NOTHING = FittedStages(())
 
 
 def toy_parts(
-    name: str, tasks: Sequence[Task], seed: int, clips: int = 48, frames: tuple[int, int] = (6, 6),
-    features: int = 5, stages: FittedStages = NOTHING, missing: float = 0.2, budget: int = 1 << 20,
+    name: str,
+    tasks: Sequence[Task],
+    seed: int,
+    clips: int = 48,
+    frames: tuple[int, int] = (6, 6),
+    features: int = 5,
+    stages: FittedStages = NOTHING,
+    missing: float = 0.2,
+    budget: int = 1 << 20,
 ) -> dict[str, PartData]:
     """Three parts of one source; every target is a noisy linear function of the clip's mean."""
     rng = np.random.default_rng(seed)
@@ -59,10 +66,12 @@ def _target(task: Task, means: Any, rng: np.random.Generator, missing: float) ->
 
 
 def toy_data(*sources: dict[str, PartData]) -> RunData:
-    return RunData(*(
-        {parts[kind].source: parts[kind] for parts in sources}
-        for kind in ("train", "validation", "test")
-    ))
+    return RunData(
+        *(
+            {parts[kind].source: parts[kind] for parts in sources}
+            for kind in ("train", "validation", "test")
+        )
+    )
 
 
 def two_sources(**changes: Any) -> RunData:

@@ -36,8 +36,10 @@ class Filters:
 
     def __post_init__(self) -> None:
         if not 0 <= self.fmin < self.fmax <= self.rate / 2:
-            raise StudyError(f"filters from {self.fmin:g} to {self.fmax:g} Hz at {self.rate} Hz; "
-                             "expected 0 <= fmin < fmax <= half the sample rate.")
+            raise StudyError(
+                f"filters from {self.fmin:g} to {self.fmax:g} Hz at {self.rate} Hz; "
+                "expected 0 <= fmin < fmax <= half the sample rate."
+            )
 
 
 class Banded:

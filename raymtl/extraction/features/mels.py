@@ -50,8 +50,9 @@ class _Mel(Banked, ABC):
         window, hop = max(round(self.window * rate), 1), max(round(self.hop * rate), 1)
         n_fft = self.n_fft or 1 << (window - 1).bit_length()
         if n_fft < window:
-            raise StudyError(f"{self}: n_fft {n_fft} is shorter than the window, {window} samples "
-                             f"at {rate} Hz.")
+            raise StudyError(
+                f"{self}: n_fft {n_fft} is shorter than the window, {window} samples at {rate} Hz."
+            )
         return Transform(window, hop, n_fft)
 
     def bank(self, rate: int) -> Bank:
@@ -92,8 +93,10 @@ class Mfcc(_Mel):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 1 <= self.coefficients <= self.bands or self.lifter < 0:
-            raise StudyError(f"{self}: coefficients must lie between 1 and bands ({self.bands}), "
-                             "lifter at or above 0.")
+            raise StudyError(
+                f"{self}: coefficients must lie between 1 and bands ({self.bands}), "
+                "lifter at or above 0."
+            )
 
     def finish(self, levels: Floats, spans: Sequence[tuple[int, int]]) -> list[Floats]:
         if self.top_db is not None:

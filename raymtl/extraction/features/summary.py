@@ -43,8 +43,10 @@ class LogBankSummary(Banked):
     def transform(self, rate: int) -> Transform:
         window, hop = round_half_up(self.window * rate), round_half_up(self.hop * rate)
         if self.n_fft < window:
-            raise StudyError(f"{self}: n_fft is shorter than the window, {window} samples at "
-                             f"{rate} Hz. Use Signal(rate=8_000) or a larger n_fft.")
+            raise StudyError(
+                f"{self}: n_fft is shorter than the window, {window} samples at "
+                f"{rate} Hz. Use Signal(rate=8_000) or a larger n_fft."
+            )
         return Transform(window, hop, self.n_fft, False, self.emphasis, 1 / self.n_fft)
 
     def bank(self, rate: int) -> Bank:

@@ -150,8 +150,10 @@ def _seconds(table: ClipTable, facts: Mapping[str, Facts]) -> np.ndarray[Any, np
 def _parts(table: ClipTable) -> list[str]:
     """Official part of each clip, or else its fold."""
     columns = (table.table.column(name).to_pylist() for name in ("split", "fold"))
-    return [split or ("all" if fold is None else f"fold {fold}")
-            for split, fold in zip(*columns, strict=True)]
+    return [
+        split or ("all" if fold is None else f"fold {fold}")
+        for split, fold in zip(*columns, strict=True)
+    ]
 
 
 def _ordered(parts: Sequence[str]) -> list[str]:
@@ -192,10 +194,13 @@ def _grouped(table: ClipTable) -> tuple[GroupCounts, ...]:
     for groups in table.groups():
         for group in groups:
             sizes[group.split(":")[0]][group] += 1
-    largest = {kind: min(found, key=lambda name: (-found[name], name))
-               for kind, found in sizes.items()}
-    return tuple(GroupCounts(kind, len(sizes[kind]), largest[kind], sizes[kind][largest[kind]])
-                 for kind in sorted(sizes))
+    largest = {
+        kind: min(found, key=lambda name: (-found[name], name)) for kind, found in sizes.items()
+    }
+    return tuple(
+        GroupCounts(kind, len(sizes[kind]), largest[kind], sizes[kind][largest[kind]])
+        for kind in sorted(sizes)
+    )
 
 
 def _named(paths: Iterable[Path], names: Mapping[Path, str]) -> tuple[str, ...]:
@@ -207,8 +212,9 @@ def _undecodable(
 ) -> tuple[tuple[str, str], ...]:
     """By header, or else by decoding."""
     reasons = {names[path]: why for path, why in (heard.failed if heard else ()) if path in names}
-    reasons |= {name: error for path, name in names.items()
-                if (error := facts[str(path)].error) is not None}
+    reasons |= {
+        name: error for path, name in names.items() if (error := facts[str(path)].error) is not None
+    }
     return tuple(sorted(reasons.items()))
 
 

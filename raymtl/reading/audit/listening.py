@@ -34,8 +34,10 @@ def listen(paths: Iterable[Path], threads: int = 2) -> Heard:
     with ThreadPoolExecutor(max(threads, 1)) as pool:
         found = list(pool.map(_listen, files))
     pairs = list(zip(files, found, strict=True))
-    return Heard(tuple(path for path, (_, silent) in pairs if silent),
-                 tuple((path, reason) for path, (reason, _) in pairs if reason))
+    return Heard(
+        tuple(path for path, (_, silent) in pairs if silent),
+        tuple((path, reason) for path, (reason, _) in pairs if reason),
+    )
 
 
 def _listen(path: Path) -> tuple[str | None, bool]:

@@ -64,8 +64,11 @@ def _labels(task: TaskCounts, parts: Sequence[str]) -> Table:
     table.add_column("label", overflow="fold", max_width=30)
     for head in ["total", *heads]:
         table.add_column(head, justify="right", no_wrap=True)
-    rows = [(Text(label), [task.labels[part].get(label, 0) for part in parts])
-            for label, total in task.totals.items() if total]
+    rows = [
+        (Text(label), [task.labels[part].get(label, 0) for part in parts])
+        for label, total in task.totals.items()
+        if total
+    ]
     for name, values in [*rows, (Text("missing", "dim"), [task.missing[p] for p in parts])]:
         shown = [] if not heads else values if few else [min(values), max(values)]
         table.add_row(name, *(f"{value:,}" for value in [sum(values), *shown]))
