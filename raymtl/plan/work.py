@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -14,17 +12,15 @@ from raymtl.experiment import Cell, Experiment
 from raymtl.extraction.audio import ClipRow, Signal
 from raymtl.extraction.features import Extraction
 from raymtl.extraction.store import Chunk, FeatureStore, chunks, feature_address
-from raymtl.loading.fits import FitMember, FitRequest
+from raymtl.loading.fits import FitRequest
 from raymtl.loading.fitted import load_fit
 from raymtl.loading.splits import Split, SplitInput, split_sources
+from raymtl.plan.jobs import Jobs
 from raymtl.plan.sources import Corpora, Prepared, prepare
 from raymtl.reading.clips import ClipTable
 from raymtl.results.ledger import Entry, reconcile
-from raymtl.spec import digest
 from raymtl.study import Study
-from raymtl.training.job import RunJob, SourceInRun
-
-RUN_FORMAT = 1  # raise it when an unchanged run would give other numbers or another record
+from raymtl.training.job import RunJob
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +110,7 @@ def make_plan(
     cells = chosen(experiment.cells(), only)
     features = _features(experiment, corpora, cells, store)
     addresses = {(name, job.extraction): job.address for job in features for name in job.sources}
-    jobs, fits = _Jobs(experiment, corpora.sources, splits, addresses).all(cells)
+    jobs, fits = Jobs(experiment, corpora.sources, splits, addresses).all(cells)
     entries, notes = reconcile(
         store / "sweeps" / experiment.name, {job.run: job.digest for job in jobs}
     )
@@ -211,113 +207,3 @@ def _features(
         )
         for address, (prepared, extraction) in parts.items()
     ]
-
-
-class _Jobs:
-    """Builds run jobs and the fits they need; digests of long id lists are made once."""
-
-    def __init__(
-        self,
-        experiment: Experiment,
-        sources: Mapping[str, Prepared],
-        splits: Sequence[Split],
-        addresses: Mapping[tuple[str, Extraction], str],
-    ) -> None:
-        self._experiment = experiment
-        self._sources = sources
-        self._splits = splits
-        self._addresses = addresses
-        self._digests: dict[int, str] = {}
-        self._fits: dict[str, FitRequest] = {}
-        self._targets = {name: _target_digest(p) for name, p in sources.items()}
-
-    def all(self, cells: Sequence[Cell]) -> tuple[list[RunJob], dict[str, FitRequest]]:
-        jobs = [
-            self._job(cell, split, repeat, members)
-            for cell in cells
-            for split in self._splits
-            for members in [self._members(cell, split)]
-            for repeat in self._experiment.seeds
-        ]
-        return jobs, self._fits
-
-    def _members(self, cell: Cell, split: Split) -> tuple[SourceInRun, ...]:
-        own = {
-            name: FitMember(self._addresses[name, cell.extraction], split.parts[name].train)
-            for name in cell.sources
-        }
-        members = []
-        for name in cell.sources:
-            source, part = self._sources[name].source, split.parts[name]
-            others = tuple(own[other] for other in cell.sources if other != name)
-            request = FitRequest(self._experiment.stages_of(source), own[name], others)
-            address = request.address
-            self._fits.setdefault(address, request)
-            members.append(
-                SourceInRun(
-                    name,
-                    source.tasks,
-                    tuple(t.name for t in source.chosen),
-                    own[name].features,
-                    address,
-                    part.train,
-                    part.validation,
-                    part.test,
-                )
-            )
-        return tuple(members)
-
-    def _job(
-        self, cell: Cell, split: Split, repeat: int, members: tuple[SourceInRun, ...]
-    ) -> RunJob:
-        seed = _seed(self._experiment.seed, repeat, split.fold)
-        address = digest(
-            {
-                "format": RUN_FORMAT,
-                "model": cell.model,
-                "training": self._experiment.training,
-                "seed": seed,
-                "sources": [
-                    [
-                        m.name,
-                        m.features,
-                        m.fit,
-                        list(m.tasks),
-                        self._targets[m.name],
-                        *map(self._ids, (m.train, m.validation, m.test)),
-                    ]
-                    for m in members
-                ],
-            }
-        )
-        names = set(cell.sources)
-        conflicts = tuple(c for c in split.conflicts if {c.trained, c.tested} <= names)
-        run = f"{cell.name[:80]}.f{split.fold}.s{repeat}-{address[:12]}"
-        return RunJob(
-            run,
-            address,
-            cell,
-            split.fold,
-            repeat,
-            seed,
-            members,
-            self._experiment.training,
-            conflicts,
-        )
-
-    def _ids(self, ids: tuple[str, ...]) -> str:
-        if id(ids) not in self._digests:  # the tuples live as long as the splits do
-            self._digests[id(ids)] = hashlib.sha256("\n".join(ids).encode()).hexdigest()
-        return self._digests[id(ids)]
-
-
-def _target_digest(prepared: Prepared) -> str:
-    """Of the labels themselves: a corrected label gives new runs, not new features."""
-    columns = [prepared.table.target(task.name).to_pylist() for task in prepared.source.chosen]
-    text = json.dumps([prepared.table.ids, columns], default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _seed(study: int, repeat: int, fold: int) -> int:
-    text = f"{study}/{repeat}/{fold}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") & 0x7FFFFFFF

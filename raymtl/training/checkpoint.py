@@ -20,12 +20,19 @@ from torch import Tensor, nn
 from raymtl.durable import file_digest, open_sealed, seal, sync
 from raymtl.errors import Interrupted, StoreError
 from raymtl.faults import fault_point
+from raymtl.loading.fits import ids_digest
+from raymtl.models.model import Model
+from raymtl.spec import digest
+from raymtl.tasks import Task
+from raymtl.training.outcome import RunData
+from raymtl.training.training import Training
 
 __all__ = [
     "Interrupted",
     "State",
     "clear",
     "copy_state",
+    "identity",
     "load_newest",
     "optimiser_tensors",
     "restore_optimiser",
@@ -44,6 +51,26 @@ class State:
 
     tensors: Mapping[str, Tensor]
     progress: Mapping[str, Any]
+
+
+def identity(
+    model: Model, training: Training, tasks: Mapping[str, Task], seed: int, data: RunData
+) -> str:
+    """Digest of all that a run's numbers depend on; a checkpoint of another run is no use to it."""
+    clips = [
+        [kind, name, ids_digest(tuple(part.ids)), len(part.inputs)]
+        for kind in ("train", "validation", "test")
+        for name, part in sorted(getattr(data, kind).items())
+    ]
+    return digest(
+        {
+            "model": model,
+            "training": training,
+            "seed": seed,
+            "tasks": list(tasks.values()),
+            "data": clips,
+        }
+    )
 
 
 def save_state(folder: Path, state: State) -> None:

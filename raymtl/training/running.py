@@ -14,13 +14,12 @@ from torch import Tensor, nn
 
 from raymtl.errors import Diverged
 from raymtl.loading.batches import Rows, passes
-from raymtl.loading.fits import ids_digest
 from raymtl.models.model import Model, parameters
-from raymtl.spec import digest
-from raymtl.tasks import Scores, Task
+from raymtl.tasks import Task
 from raymtl.training.checkpoint import (
     State,
     copy_state,
+    identity,
     load_newest,
     optimiser_tensors,
     restore_optimiser,
@@ -32,12 +31,11 @@ from raymtl.training.outcome import (
     HistoryRow,
     Outcome,
     Points,
-    Predictions,
     RunData,
     history_rows,
 )
 from raymtl.training.ranks import Ranks
-from raymtl.training.scoring import autocast, measured, point, predictions, score
+from raymtl.training.scoring import autocast, score_all, validate
 from raymtl.training.selection import Best, is_over
 from raymtl.training.steps import Batch, Feeder, common_shape
 from raymtl.training.sums import LossSums
@@ -60,15 +58,7 @@ class Run:
         self._training, self._data, self._tasks = training, data, tasks
         self._seed, self._device, self.ranks = seed, device, ranks
         shape = common_shape(data.train)
-        self._identity = digest(
-            {
-                "model": model,
-                "training": training,
-                "seed": seed,
-                "tasks": list(tasks.values()),
-                "data": _facts(data),
-            }
-        )
+        self._identity = identity(model, training, tasks, seed, data)
         self._network = model.build(shape, list(tasks.values()), seed).to(device)
         self._trained = [p for p in self._network.parameters() if p.requires_grad]
         self._optimiser = training.optimiser.build(self._trained)
@@ -132,20 +122,9 @@ class Run:
     def outcome(self) -> Outcome:
         """Scores the best epoch, the test part for the first and only time."""
         self._network.load_state_dict(self._best_weights)
-        scores: dict[tuple[str, str, str], Scores] = {}
-        said: dict[tuple[str, str], Predictions] = {}
-        for name in self._data.train:
-            for kind in ("validation", "test"):
-                part = getattr(self._data, kind).get(name)
-                if part is None:
-                    continue
-                found = score(
-                    self._network, part, self._tasks, self._device, self._training.precision
-                )
-                for task, scored in found.items():
-                    scores[name, task, kind] = measured(scored, part, self._tasks[task])
-                    if kind == "test":
-                        said[name, task] = predictions(scored, part, self._tasks[task])
+        scores, said = score_all(
+            self._network, self._data, self._tasks, self._device, self._training.precision
+        )
         self._tick()
         weights = {name: value.cpu() for name, value in self._best_weights.items()}
         return Outcome(
@@ -207,26 +186,15 @@ class Run:
         found: Points | Diverged = {}
         if self.ranks.rank == 0:
             try:
-                found = self._validate()
+                found = validate(
+                    self._network, self._data, self._tasks, self._device, self._training.precision
+                )
             except Diverged as error:
                 found = error
         found = self.ranks.first(found)
         if isinstance(found, Diverged):
             raise found
         return found
-
-    def _validate(self) -> Points:
-        points: Points = {}
-        for name, part in self._data.validation.items():
-            if len(part):
-                found = score(
-                    self._network, part, self._tasks, self._device, self._training.precision
-                )
-                points |= {
-                    (name, task): point(scored, part, self._tasks[task])
-                    for task, scored in found.items()
-                }
-        return points
 
     def _set_rate(self, epoch_steps: int) -> None:
         schedule = self._training.schedule
@@ -319,12 +287,3 @@ def _reseed(seed: int, epoch: int, rank: int) -> None:
     """Dropout of an epoch is a function of these three."""
     word = hashlib.sha256(f"{seed}/{epoch}/{rank}".encode()).digest()
     torch.manual_seed(int.from_bytes(word[:7], "little"))
-
-
-def _facts(data: RunData) -> list[object]:
-    """What the numbers depend on and a checkpoint must agree with: which clips, in which part."""
-    return [
-        [kind, name, ids_digest(tuple(part.ids)), len(part.inputs)]
-        for kind in ("train", "validation", "test")
-        for name, part in sorted(getattr(data, kind).items())
-    ]

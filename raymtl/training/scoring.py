@@ -15,7 +15,7 @@ from raymtl.errors import Diverged
 from raymtl.loading.batches import Rows
 from raymtl.loading.inputs import Inputs, PartData
 from raymtl.tasks import Floats, Scores, Task
-from raymtl.training.outcome import Point, Predictions
+from raymtl.training.outcome import Point, Points, Predictions, RunData
 from raymtl.training.steps import Feeder
 
 _VALUES = 1 << 19  # input values in one forward pass
@@ -56,6 +56,39 @@ def score(
         name: Scored(_by_clip(outputs[name], order, part, tasks[name]), _mean(name, losses[name]))
         for name in names
     }
+
+
+def validate(
+    network: nn.Module, data: RunData, tasks: Mapping[str, Task], device: str, precision: str
+) -> Points:
+    """Loss and primary metric of every (source, task) on its validation part.
+
+    Raises:
+        Diverged: when a loss or score is not finite.
+    """
+    points: Points = {}
+    for name, part in data.validation.items():
+        if len(part):
+            found = score(network, part, tasks, device, precision)
+            points |= {
+                (name, task): point(scored, part, tasks[task]) for task, scored in found.items()
+            }
+    return points
+
+
+def score_all(
+    network: nn.Module, data: RunData, tasks: Mapping[str, Task], device: str, precision: str
+) -> tuple[dict[tuple[str, str, str], Scores], dict[tuple[str, str], Predictions]]:
+    """Every metric on the validation and test parts, and what was said of the test clips."""
+    scores: dict[tuple[str, str, str], Scores] = {}
+    said: dict[tuple[str, str], Predictions] = {}
+    for kind, parts in (("validation", data.validation), ("test", data.test)):
+        for name, part in parts.items():
+            for task, scored in score(network, part, tasks, device, precision).items():
+                scores[name, task, kind] = measured(scored, part, tasks[task])
+                if kind == "test":
+                    said[name, task] = predictions(scored, part, tasks[task])
+    return scores, said
 
 
 def point(scored: Scored, part: PartData, task: Task) -> Point:

@@ -178,7 +178,7 @@ def test_seeds_give_other_runs_and_order_of_sources_or_tasks_none(tmp_path: Path
 
 
 def test_the_test_part_changes_no_choice_and_is_scored_once(tmp_path: Path, monkeypatch) -> None:
-    from raymtl.training import running
+    from raymtl.training import scoring
 
     scored: list[str] = []
     data = two_sources()
@@ -187,14 +187,14 @@ def test_the_test_part_changes_no_choice_and_is_scored_once(tmp_path: Path, monk
         for kind in ("train", "validation", "test")
         for part in getattr(data, kind).values()
     }
-    score = running.score
+    score = scoring.score
 
     def counted(network, part, *rest):
         scored.append(kinds[id(part)])
         return score(network, part, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(running, "score", counted)
+        patch.setattr(scoring, "score", counted)
         outcome = run(DNN, BASE, tmp_path, data=data)
     assert scored.count("test") == 2  # once a source
     assert "train" not in scored
