@@ -6,6 +6,7 @@ Features never pass through Ray: a task returns what it wrote, and this process 
 from __future__ import annotations
 
 import pickle
+import shutil
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from ray.util.annotations import RayDeprecationWarning
 from raymtl.errors import AudioError, Interrupted, RaymtlError, StoreError
 from raymtl.extraction.audio import Signal, Skipped
 from raymtl.extraction.features import Extraction
+from raymtl.extraction.inspection import FileFacts, changed
 from raymtl.extraction.store import Chunk, FeatureStore, ShardRow, extract_chunk
 from raymtl.faults import fault_point
 from raymtl.plan import FeatureJob, unreadable
@@ -53,15 +55,21 @@ class Told:
 
 
 def extract_all(
-    jobs: Sequence[FeatureJob], root: Path, told: Told, extract: Extract = extract_chunk
+    jobs: Sequence[FeatureJob],
+    root: Path,
+    told: Told,
+    extract: Extract = extract_chunk,
+    check: Callable[[FeatureJob], None] = lambda job: None,
 ) -> None:
     """Extracts and commits every feature set of `jobs`; what is finished is kept, whatever fails.
 
     Args:
         root: folder of feature sets, ``<store>/features``.
+        check: called before a set is committed; raises if its recordings are not as planned.
 
     Raises:
-        RaymtlError: from a task, or naming the recordings whose extraction kills its process.
+        RaymtlError: from `check`, from a task, or naming the recordings whose extraction kills
+            its process.
         Interrupted: when told to stop.
     """
     store = FeatureStore(root)
@@ -72,12 +80,13 @@ def extract_all(
         rows = {job.address: store.finished(job.address) for job in left}
         work = _work(left, rows)
         told.begins(sum(piece.chunk.seconds for piece in work))
-        _commit_whole(store, left, rows)
+        _commit_whole(store, left, rows, check)
         for piece, found in _through_ray(work, root, extract, told.stop):
             told.more(piece.chunk.seconds)
             for address, row in zip(piece.addresses, found, strict=True):
                 rows[address][row.chunk] = row
-            _commit_whole(store, [job for job in left if job.address in piece.addresses], rows)
+            touched = [job for job in left if job.address in piece.addresses]
+            _commit_whole(store, touched, rows, check)
 
 
 def set_aside_damaged(jobs: Sequence[FeatureJob], root: Path, says: Callable[[str], None]) -> None:
@@ -91,6 +100,23 @@ def set_aside_damaged(jobs: Sequence[FeatureJob], root: Path, says: Callable[[st
                 "set aside and extracted anew."
             )
             store.quarantine(job.address, "its digest does not verify")
+
+
+def refuse_changed(job: FeatureJob, facts: Mapping[Path, FileFacts], store: Path) -> None:
+    """Discards the shards of a set whose recordings are no longer what was planned with.
+
+    Raises:
+        AudioError: naming them.
+    """
+    known = {Path(row.path): facts[Path(row.path)] for row in job.rows}
+    moved = changed(known, store / "inspected.parquet")
+    if moved:
+        shutil.rmtree(store / "features" / job.address)
+        listed = ", ".join(map(str, moved[:_SHOWN]))
+        raise AudioError(
+            f"{len(moved)} recordings changed while they were extracted: {listed}. What was made "
+            "of them is discarded. Run again once nobody writes there."
+        )
 
 
 def _lease(store: FeatureStore, address: str, leases: ExitStack, told: Told) -> None:
@@ -122,12 +148,16 @@ def _work(jobs: Sequence[FeatureJob], rows: Mapping[str, Mapping[str, ShardRow]]
 
 
 def _commit_whole(
-    store: FeatureStore, jobs: Sequence[FeatureJob], rows: Mapping[str, Mapping[str, ShardRow]]
+    store: FeatureStore,
+    jobs: Sequence[FeatureJob],
+    rows: Mapping[str, Mapping[str, ShardRow]],
+    check: Callable[[FeatureJob], None],
 ) -> None:
     """Commits those of `jobs` that have every shard."""
     for job in jobs:
         keys = {chunk.key for chunk in job.chunks}
         if keys <= set(rows[job.address]) and not store.complete(job.address):
+            check(job)
             fault_point("engine:before-commit")
             spec = {"signal": canonical(job.signal), "extraction": canonical(job.extraction)}
             store.commit(job.address, spec, [rows[job.address][key] for key in sorted(keys)])

@@ -20,6 +20,7 @@ from raymtl.engine.extract import (
     Told,
     extract_all,
     refuse_bad,
+    refuse_changed,
     set_aside_damaged,
     skipped_clips,
 )
@@ -148,7 +149,8 @@ class _Sweep:
         )
         used = self._plan.used_features()
         set_aside_damaged(used, root, progress.say)
-        extract_all(used, root, told)
+        facts = self._plan.corpora.facts
+        extract_all(used, root, told, check=lambda job: refuse_changed(job, facts, self._store))
         if self._options.bad_files == "fail":
             refuse_bad(skipped_clips(self._plan.features, root))
         self._stop_if_asked()

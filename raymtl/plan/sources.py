@@ -14,7 +14,7 @@ from raymtl.errors import AudioError, ReaderError
 from raymtl.experiment import Experiment
 from raymtl.extraction.audio import ClipRow, Signal, Skipped
 from raymtl.extraction.inspection import FileFacts, inspect
-from raymtl.extraction.segments import cut
+from raymtl.extraction.segments import clip_rows, cut, too_short
 from raymtl.loading.limits import limit
 from raymtl.reading.clips import TARGET, ClipTable
 from raymtl.reading.reader import Reader, Source
@@ -160,8 +160,9 @@ def _prepared(
     learnt: Mapping[str, frozenset[str]],
 ) -> Prepared:
     signal = experiment.signal_of(source)
+    skipped += tuple(too_short(table, facts, signal))
     table = cut(table, facts, signal, source.chosen)
-    rows = clip_rows(table)
+    rows = tuple(clip_rows(table))
     table = limit(table, source.chosen, source.limit, experiment.seed)
     kinds = learnt[source.reader.corpus]
     notes = [f"{source.reader.corpus}: {note}" for note in table.notes]
@@ -190,12 +191,3 @@ def _respecting(
     at = table.table.schema.get_field_index("groups")
     column = pa.array(groups, pa.list_(pa.string()))
     return replace(table, table=table.table.set_column(at, "groups", column))
-
-
-def clip_rows(table: ClipTable) -> tuple[ClipRow, ...]:
-    """What extraction needs to know of each clip."""
-    starts = table.table.column("start").to_pylist()
-    ends = table.table.column("end").to_pylist()
-    return tuple(
-        ClipRow(*row) for row in zip(table.ids, map(str, table.paths()), starts, ends, strict=True)
-    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from raymtl.engine.extract import set_aside_damaged
+from raymtl.engine.extract import refuse_changed, set_aside_damaged
+from raymtl.errors import AudioError
 from raymtl.extraction.store import FeatureStore
 from raymtl.plan import Plan, make_plan
 from tests.corpora import DIGITS, plan_of
@@ -63,3 +66,18 @@ def test_a_damaged_fit_is_fitted_again(corpora: Path, tmp_path: Path) -> None:
 
 def _refuse(text: str) -> None:
     raise AssertionError(text)
+
+
+def test_recordings_that_change_while_extracted_are_refused(corpora: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(corpora / "fsdd", data / "fsdd")
+    plan = plan_of(DIGITS, data, tmp_path / "store")
+    (job,) = plan.used_features()
+    extract(plan)
+    refuse_changed(job, plan.corpora.facts, plan.store)
+    _flip(Path(job.rows[0].path), -10)
+
+    with pytest.raises(AudioError, match=r"1 recordings changed .* Run again"):
+        refuse_changed(job, plan.corpora.facts, plan.store)
+
+    assert not (plan.store / "features" / job.address).exists()
