@@ -8,7 +8,7 @@ libsndfile.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,7 @@ _ROWS = 16_384  # frames downmixed at a time
 _STREAMED = 0x7FFF0000  # sizes from here on are written by programs that do not know the length
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """data: byte at which the samples begin; frames: how many there are."""
 
     rate: int
