@@ -27,6 +27,7 @@ from raymtl.extraction.store import Chunk, FeatureStore, ShardRow, extract_chunk
 from raymtl.faults import fault_point
 from raymtl.plan import FeatureJob, unreadable
 from raymtl.spec import canonical
+from raymtl.training.memory import settle_allocator
 
 _CRASHES = 3  # further tries at a chunk whose process dies
 _SHOWN = 20
@@ -225,6 +226,7 @@ class _Task:
 
 
 def _extract(ref: Any) -> list[ShardRow] | RaymtlError:
+    settle_allocator()  # soxr and the transforms are up to four times slower without
     try:
         piece, root, extract = ray.get(ref)
         return list(extract(root, piece.addresses, piece.signal, piece.extractions, piece.chunk))
