@@ -70,10 +70,10 @@ def open_recording(path: str, whole: bool = True) -> Recording:
 def _open(path: str, whole: bool) -> Recording:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        head = os.read(fd, _WHOLE if whole else 2**13)
-        if not head:
+        size = os.fstat(fd).st_size
+        if not size:
             raise AudioError("the file is empty (0 bytes)")
-        size = len(head) if whole and len(head) < _WHOLE else os.fstat(fd).st_size
+        head = os.read(fd, size if whole and size <= _WHOLE else min(size, 2**13))
         layout = riff.parse(head, size)
         if layout is not None:
             return _Riff(fd, head, layout)
