@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -12,15 +15,18 @@ import ray.train
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from raymtl.engine.attempts import MOST_STARTS, StopFlag
+from raymtl.engine.attempts import MOST_STARTS, Said, StopFlag
 from raymtl.errors import Interrupted
 from raymtl.results.ledger import Entry, Ledger, reconcile
 
 if TYPE_CHECKING:
     from raymtl.engine.lanes import Cargo
     from raymtl.training.job import RunJob
+    from raymtl.training.outcome import EpochReport
 
 _COLLECTIVE_SECONDS = 600  # a worker that waits longer than this for the others gives up
+# In messages of gloo and NCCL when another process of the group is gone.
+_LOST_ANOTHER = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer", "DistN")
 
 
 def train_in_group(cargo: Cargo, jobs: Sequence[RunJob], stop: Callable[[], bool]) -> list[Entry]:
@@ -36,9 +42,13 @@ def train_in_group(cargo: Cargo, jobs: Sequence[RunJob], stop: Callable[[], bool
         _train(cargo, left)
         found, _ = reconcile(cargo.sweep, {job.run: job.digest for job in left})
         for job in left:
-            if job.run not in found and cargo.attempt.starts(job.run) >= MOST_STARTS:
+            if job.run in found and not _lost_another(found[job.run].reason):
+                continue
+            found.pop(job.run, None)
+            reason, trace = _why(cargo, job)
+            if reason:
                 found[job.run] = Ledger(cargo.sweep / "ledger").write(
-                    job.run, "failed", f"its workers died {MOST_STARTS} times", digest=job.digest
+                    job.run, "failed", reason, digest=job.digest, trace=trace
                 )
         left = [job for job in left if job.run not in found]
     if left:
@@ -47,12 +57,32 @@ def train_in_group(cargo: Cargo, jobs: Sequence[RunJob], stop: Callable[[], bool
     return [entries[job.run] for job in jobs]
 
 
+def _why(cargo: Cargo, job: RunJob) -> tuple[str, str]:
+    """Reason and trace of a run that has failed; empty when it should be tried again."""
+    note = _note(cargo, job)
+    if note.exists():
+        reason, _, trace = note.read_text().partition("\n")
+        return reason, trace
+    starts = cargo.attempt.starts(job.run)
+    return (f"its workers died {starts} times" if starts >= MOST_STARTS else ""), ""
+
+
+def _lost_another(reason: str) -> bool:
+    """Whether a worker failed only because another was gone."""
+    return any(sign in reason for sign in _LOST_ANOTHER)
+
+
+def _note(cargo: Cargo, job: RunJob) -> Path:
+    """Where a worker leaves why a run failed on it: rank 0 may wait for it and enter nothing."""
+    return cargo.attempt.folder / f"failed-{job.run}"
+
+
 def _train(cargo: Cargo, jobs: Sequence[RunJob]) -> None:
     names = {source.name for job in jobs for source in job.sources}
     part = replace(cargo, cells=(tuple(jobs),), tables={name: cargo.tables[name] for name in names})
     trainer = TorchTrainer(
         worker,
-        train_loop_config={"cargo": [ray.put(part)]},
+        train_loop_config={"cargo": [ray.put(part)], "lane": os.getpid()},
         torch_config=TorchConfig(
             backend="nccl" if cargo.share.gpus else "gloo", timeout_s=_COLLECTIVE_SECONDS
         ),
@@ -110,18 +140,18 @@ def worker(config: dict[str, Any]) -> None:
 
     cargo: Cargo = ray.get(config["cargo"][0])
     renew, stop = settle(), _Together(StopFlag(cargo.attempt))
-    bench = cargo.bench(cargo.store, cargo.tables)
+    bench, said = cargo.bench(cargo.store, cargo.tables), Said(cargo.attempt, config["lane"])
     for job in cargo.cells[0]:
         if stop():
             return
         renew()
         if dist.get_rank() == 0:
             cargo.attempt.started(job.run)
-        if not _run(cargo, job, bench, stop):
+        if not _run(cargo, job, bench, stop, said):
             return
 
 
-def _run(cargo: Cargo, job: RunJob, bench: Any, stop: _Together) -> bool:
+def _run(cargo: Cargo, job: RunJob, bench: Any, stop: _Together, said: Said) -> bool:
     """Trains one run on all workers; False when asked to stop."""
     import torch.distributed as dist
 
@@ -130,18 +160,20 @@ def _run(cargo: Cargo, job: RunJob, bench: Any, stop: _Together) -> bool:
             job,
             bench,
             cargo.sweep,
-            report=_silent,
+            report=partial(_report, said, job) if dist.get_rank() == 0 else _silent,
             stop=stop.here,
             device=_device(),
             group=dist.group.WORLD,
         )
     except Interrupted:
         return False
+    except BaseException as error:
+        trace = "".join(traceback.format_exception(error))
+        reason = f"{type(error).__name__}: {error}".split("\n")[0]
+        entry = Entry(job.run, "failed", reason, trace=trace)
     if entry.status == "failed":
-        if dist.get_rank() != 0:  # rank 0 may be waiting for this worker and enter nothing
-            Ledger(cargo.sweep / "ledger").write(
-                job.run, "failed", entry.reason, digest=job.digest, trace=entry.trace
-            )
+        if not _lost_another(entry.reason):
+            _note(cargo, job).write_text(f"{entry.reason}\n{entry.trace}")
         raise RunFailed(f"{job.run}: {entry.reason}")
     return True
 
@@ -152,5 +184,9 @@ def _device() -> str:
     return str(get_device())
 
 
+def _report(said: Said, job: RunJob, epoch: EpochReport) -> None:
+    said(f"{job.run}: epoch {epoch.epoch} of {epoch.epochs}")
+
+
 def _silent(epoch: object) -> None:
-    """Progress of worker groups is told run by run."""
+    """Rank 0 tells for all."""

@@ -83,6 +83,16 @@ def fake_train(
         "time": time.time(),
         "workers": 1 if group is None else torch.distributed.get_world_size(group),
     }
+    rank = 0 if group is None else torch.distributed.get_rank(group)
+    if rank and job.does == "raises on rank 1":
+        raise ValueError("spilt tea")
+    if rank and job.does == "rank 1 dies once" and not (sweep / f"died-{job.run}").exists():
+        (sweep / f"died-{job.run}").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if rank and job.does == "rank 1 dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if group is not None:
+        torch.distributed.all_reduce(torch.ones(1), group=group)  # a step: all are needed
     if job.does == "raises":
         raise ValueError("spilt milk")
     if job.does == "exits":
@@ -98,7 +108,7 @@ def fake_train(
         _train()
     if job.does == "waits":
         _wait(stop)
-    if group is not None and torch.distributed.get_rank(group) != 0:
+    if rank:
         return Entry(job.run, "done")
     return fake_record(sweep, job, **facts)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import ray.cloudpickle
 
+from raymtl.engine import group
 from raymtl.engine.lanes import run_lanes
 from raymtl.engine.resources import Share
 from raymtl.results.ledger import Ledger
@@ -154,3 +155,43 @@ def test_a_worker_group_may_take_every_cpu(cluster: Share, tmp_path: Path) -> No
     assert {run: status for run, (status, _) in ended.items()} == {"g1": "done", "g2": "done"}
     assert _facts(tmp_path, "g1")["workers"] == 2
     assert _facts(tmp_path, "g1")["pid"] == _facts(tmp_path, "g2")["pid"]  # one group a cell
+
+
+def test_a_failure_in_a_worker_group_is_an_entry_and_the_next_runs_go_on(
+    cluster: Share, tmp_path: Path
+) -> None:
+    everything = replace(cluster, lanes=1, workers=2)
+    does = {"g1": "ends", "g2": "raises on rank 1", "g3": "rank 1 dies once", "g4": "raises"}
+    ended = _run(tmp_path, everything, [[FakeJob(run, what) for run, what in does.items()]])
+    assert ended == {
+        "g1": ("done", ""),
+        "g2": ("failed", "ValueError: spilt tea"),
+        "g3": ("done", ""),
+        "g4": ("failed", "ValueError: spilt milk"),
+    }
+    assert "spilt tea" in Ledger(tmp_path / "ledger").read()["g2"].trace
+    assert _facts(tmp_path, "g1")["pid"] != _facts(tmp_path, "g3")["pid"]
+
+
+def test_a_run_whose_workers_always_die_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cargo = fake_cargo(tmp_path, Share(1, 2, 0.0), [[FakeJob("poison"), FakeJob("next")]])
+    groups = []
+
+    def dies(cargo: Any, jobs: Any) -> None:
+        """In place of a group: "poison" takes it down, once a peer is in time to say so."""
+        groups.append([job.run for job in jobs])
+        cargo.attempt.started(jobs[0].run)
+        if jobs[0].run == "next":
+            fakes.fake_record(tmp_path, jobs[0])
+        elif len(groups) == 2:
+            Ledger(tmp_path / "ledger").write(
+                "poison", "failed", "RuntimeError: [gloo] gone", digest=jobs[0].digest
+            )
+
+    monkeypatch.setattr(group, "_train", dies)
+    entries = group.train_in_group(cargo, cargo.cells[0], lambda: False)
+    assert [(e.run, e.status) for e in entries] == [("poison", "failed"), ("next", "done")]
+    assert entries[0].reason == "its workers died 3 times"
+    assert groups == [["poison", "next"]] * 3 + [["next"]]
