@@ -16,6 +16,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from raymtl.engine.address import check_address
 from raymtl.engine.options import SweepOptions
 from raymtl.engine.resources import Node, Share, share, this_machine
 from raymtl.errors import PreflightError
@@ -38,19 +39,23 @@ SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "OMP_NUM_THREADS": "1",  # one thread a lane: numbers do not depend on how many lanes there are
 }
+# Those that matter inside workers of a cluster, which this process's environment does not reach.
+_OF_WORKERS = ("RAY_CHDIR_TO_TRIAL_DIR", "OMP_NUM_THREADS", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO")
 _LOUD = ("ray", "ray.data", "ray.tune", "ray.train", "ray.serve")
 
 
 def preflight(options: SweepOptions) -> None:
     """Refuses, before any data is read, what this machine cannot do.
 
-    A cluster given by address is asked once a sweep has connected to it.
+    A cluster given by address has to answer; what it has is asked once a sweep has connected.
 
     Raises:
-        PreflightError: for GPUs, CPUs or lanes that are not there.
+        PreflightError: for GPUs, CPUs, lanes or a cluster that are not there.
     """
     if options.address is None:
         share(options, [this_machine()])
+    elif not ray.is_initialized():
+        check_address(options.address)
 
 
 @contextmanager
@@ -91,7 +96,9 @@ def _start(address: str | None, dashboard: bool) -> None:
                 **common,
             )
         else:
-            ray.init(address=address, **common)
+            check_address(address)
+            workers = {name: os.environ[name] for name in _OF_WORKERS}
+            ray.init(address=address, runtime_env={"env_vars": workers}, **common)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = address or "this machine"
         raise PreflightError(
