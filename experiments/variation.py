@@ -56,6 +56,6 @@ miniature = replace(
     folds=KFold(2),
     models=[SharedDnn(width=64, depth=2), SharedCnn(width=16, depth=3, kernel=3)],
     training=Training(
-        epochs=12, batches=Alternating(8), optimiser=Adam(1e-2), schedule=OneCycle(), select="loss"
+        epochs=8, batches=Alternating(8), optimiser=Adam(1e-2), schedule=OneCycle(), select="loss"
     ),
 )
