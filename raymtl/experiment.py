@@ -117,6 +117,7 @@ class Experiment(Spec):
         self._check_parts()
         self._check_names()
         self._check_heads()
+        self._check_weights()
 
     def _check_parts(self) -> None:
         kinds: dict[str, type] = {
@@ -171,6 +172,15 @@ class Experiment(Spec):
                 "models of the study are equal."
             )
 
+    def _check_weights(self) -> None:
+        known = {task.name for source in self.sources for task in source.tasks}
+        for task, weight in self.training.weights:
+            if task not in known or not 0 <= weight < float("inf"):
+                raise StudyError(
+                    f"{self.name}: training weights hold {task!r}: {weight}; expected one of "
+                    f"{', '.join(sorted(known))} and a number from 0 on."
+                )
+
     def _check_heads(self) -> None:
         for combination in self.combinations.of(self.source_names):
             heads: dict[str, tuple[Task, str]] = {}
@@ -224,6 +234,13 @@ def _check_source(source: Source) -> None:
         raise StudyError(
             f"source {source.name}: stages is {source.stages!r}; expected Stage values."
         )
+    known = {task.name for task in source.chosen}
+    for task, _ in source.heads:
+        if task not in known:
+            raise StudyError(
+                f"source {source.name}: heads names {task!r}; its tasks are "
+                f"{', '.join(sorted(known))}."
+            )
     heads = _repeated([task.name for task in source.tasks])
     if heads:
         raise StudyError(f"source {source.name}: two tasks share the head {heads[0]!r}.")

@@ -6,11 +6,14 @@ addresses the result. Paths, devices and worker counts are arguments and never e
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 import json
 import math
+import textwrap
 from dataclasses import dataclass, fields
+from types import FunctionType
 from typing import Any, ClassVar
 
 # Ours raise `version`; other classes and their bases are identified by their text.
@@ -73,11 +76,41 @@ def _as_declared(declared: object, value: object) -> object:
 
 
 def _source(kind: type) -> str:
-    """Text of a class written in a study or a user's module: editing it gives a new address."""
+    """Text of a class of a user's module, and of what it uses there: an edit is a new address.
+
+    Classes and functions of the same module count as far as their names occur in the text;
+    constants by value. What the module imports does not count.
+    """
+    module = inspect.getmodule(kind)
+    known = vars(module) if module is not None else {}
+    texts: dict[str, str] = {}
+    waiting = [kind.__qualname__.split(".")[0]]
+    known = {waiting[0]: kind, **known}
+    while waiting:
+        name = waiting.pop()
+        value = known.get(name)
+        if name in texts or name not in known:
+            continue
+        if isinstance(value, type | FunctionType) and value.__module__ == kind.__module__:
+            texts[name] = _text(value)
+            waiting += [n.id for n in ast.walk(_parsed(texts[name])) if isinstance(n, ast.Name)]
+        elif value is None or isinstance(value, bool | int | float | str | tuple):
+            texts[name] = repr(value)
+    return "\n".join(texts[name] for name in sorted(texts))
+
+
+def _text(value: type | FunctionType) -> str:
     try:
-        return inspect.getsource(kind)
+        return inspect.getsource(value)
     except (OSError, TypeError):
         return ""
+
+
+def _parsed(text: str) -> ast.AST:
+    try:
+        return ast.parse(textwrap.dedent(text))
+    except SyntaxError:
+        return ast.Module([], [])
 
 
 def digest(value: object) -> str:

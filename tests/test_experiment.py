@@ -232,3 +232,14 @@ def test_parts_of_a_source_replace_the_studys() -> None:
     assert (study.signal_of(digit), study.signal_of(speaker)) == (own, DIGITS.signal)
     assert (study.stages_of(digit), study.stages_of(speaker)) == ((), DIGITS.stages)
     assert (study.folds_of(digit), study.folds_of(speaker)) == (KFold(2), DIGITS.folds)
+
+
+def test_a_weight_for_no_task_is_refused() -> None:
+    with pytest.raises(StudyError, match=r"weights hold 'digitt': 5.0; expected one of digit"):
+        replace(DIGITS, training=replace(DIGITS.training, weights=(("digitt", 5.0),)))
+
+
+def test_a_head_for_no_task_is_refused() -> None:
+    source = Fsdd().source("digit", heads={"digti": "x"})
+    with pytest.raises(StudyError, match="heads names 'digti'; its tasks are digit"):
+        replace(DIGITS, sources=[source])

@@ -273,3 +273,52 @@ def test_an_int_for_a_float_is_the_same_spec() -> None:
     assert MinMax(low=0) == MinMax(low=0.0)
     assert digest(MinMax(low=0)) == digest(MinMax(low=0.0))
     assert digest(MinMax(low=0)) != digest(MinMax(low=-1))
+
+
+NETWORK = """
+from dataclasses import dataclass
+from raymtl.spec import Spec, digest
+
+FACTOR = 2
+
+def scaled(x):
+    return x * FACTOR
+
+class Body:
+    def forward(self, x):
+        return scaled(x)
+
+@dataclass(frozen=True)
+class Mine(Spec):
+    def build(self):
+        return Body()
+
+print(digest(Mine()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("x * FACTOR", "x + FACTOR", False),
+        ("FACTOR = 2", "FACTOR = 3", False),
+        ("return scaled(x)", "return scaled(-x)", False),
+        ("print(", "unused = 1\nprint(", True),
+    ],
+)
+def test_what_a_users_class_uses_is_part_of_it(
+    tmp_path: Path, old: str, new: str, same: bool
+) -> None:
+    digests = []
+    for text in (NETWORK, NETWORK.replace(old, new)):
+        (tmp_path / "mine.py").write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-c", "import mine"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        digests.append(done.stdout)
+    assert (digests[0] == digests[1]) is same

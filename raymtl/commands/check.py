@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 from rich.console import Console
+from rich.markup import escape
 
 from raymtl.commands.setting import settle
 from raymtl.errors import RaymtlError
@@ -18,6 +19,7 @@ from raymtl.loading.fits import FitMember, FitRequest, fit_all, measure_with
 from raymtl.loading.inputs import Inputs, PartData
 from raymtl.plan import Corpora, Prepared, chosen, prepare
 from raymtl.spec import describe
+from raymtl.training.steps import common_shape
 
 _CLIPS = 2
 
@@ -31,13 +33,14 @@ def check_study(
     corpora = prepare(experiment, setting.data, setting.store / "inspected.parquet", "skip")
     faults = 0
     for cell in _cells(experiment, only):
-        console.print(f"[bold]{describe(cell.extraction)} → {describe(cell.model)}[/]")
+        title = f"{describe(cell.extraction)} → {describe(cell.model)}"
+        console.print(f"[bold]{escape(title)}[/]")
         try:
             with TemporaryDirectory(prefix="raymtl-check-") as scratch:
                 _Check(experiment, corpora, Path(scratch), console).run(cell)
-        except RaymtlError as error:
+        except (RaymtlError, RuntimeError) as error:  # a network of the user's own may raise any
             faults += 1
-            console.print(f"  [red]error[/] {error}")
+            console.print(f"  [red]error[/] {escape(str(error))}")
     for skipped in corpora.skipped:
         faults += 1
         console.print(
@@ -120,7 +123,7 @@ class _Check:
     def _step(self, cell: Cell, parts: Mapping[str, PartData]) -> None:
         """Forward, loss, backward and one optimiser step on the clips of every source."""
         tasks = {t.name: t for n in parts for t in self._corpora.sources[n].source.tasks}
-        shape = next(iter(parts.values())).inputs.shape
+        shape = common_shape(parts)
         network = cell.model.build(shape, list(tasks.values()), seed=0)
         optimiser = self._experiment.training.optimiser.build(network.parameters())
         self._say(

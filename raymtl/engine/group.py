@@ -97,19 +97,20 @@ def _train(cargo: Cargo, jobs: Sequence[RunJob]) -> None:
             failure_config=FailureConfig(max_failures=0, controller_failure_limit=3),
         ),
     )
+    before = [cargo.attempt.starts(job.run) for job in jobs]
     try:
         trainer.fit()
     except (TrainingFailedError, ray.exceptions.RayError) as error:
-        _explain(cargo, jobs, error)
+        if before == [cargo.attempt.starts(job.run) for job in jobs]:
+            _explain(cargo, jobs, error)
 
 
 def _explain(cargo: Cargo, jobs: Sequence[RunJob], error: Exception) -> None:
-    """Counts a failure against the run that was at work, or, before the first, against it."""
-    if not any(cargo.attempt.starts(job.run) for job in jobs):
-        cargo.attempt.started(jobs[0].run)
-        note = cargo.sweep / "scratch" / "group-failures.log"
-        with note.open("a") as handle:
-            handle.write(f"{type(error).__name__}: {error}\n")
+    """Counts a failure before any run was begun against the first: it is not tried for ever."""
+    cargo.attempt.started(jobs[0].run)
+    note = cargo.sweep / "scratch" / "group-failures.log"
+    with note.open("a") as handle:
+        handle.write(f"{type(error).__name__}: {error}\n")
 
 
 class RunFailed(Exception):  # noqa: N818  ends a worker group, whose other workers wait

@@ -140,7 +140,8 @@ def _load(cache: Path | None) -> dict[_Key, FileFacts]:
 
 def _save(cache: Path, facts: Mapping[_Key, FileFacts]) -> None:
     """The newest entry of each path, written aside and renamed."""
-    newest = {key[0]: (key, fact) for key, fact in facts.items()}
+    newest = {key[0]: (key, fact) for key, fact in facts.items() if fact.sha256}  # no faults of
+    # the moment: a file that could not be read may be readable next time, unchanged
     rows = [newest[path] for path in sorted(newest)]
     table = pa.table(_columns(rows)).replace_schema_metadata({b"format": _FORMAT})
     aside = cache.with_name(f".{cache.name}.{os.getpid()}.tmp")

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from raymtl.errors import AudioError
+from raymtl.errors import AudioError, StoreError
 from raymtl.extraction import riff
 
 Floats = npt.NDArray[np.float32]
@@ -57,14 +57,16 @@ def open_recording(path: str, whole: bool = True) -> Recording:
     """Opens a file and checks its header. `whole`: all of it is going to be read.
 
     Raises:
-        AudioError: saying what is wrong, without the path.
+        AudioError: saying what is wrong with the recording, without the path.
+        StoreError: when it cannot be reached: a fault of the machine, which is never stored.
     """
     try:
         return _open(path, whole)
-    except FileNotFoundError:
-        raise AudioError("no such file") from None
     except OSError as error:
-        raise AudioError(f"cannot be read: {error.strerror or error}") from None
+        raise StoreError(
+            f"{path}: cannot be read ({error.strerror or error}). Mend its permissions, or mount "
+            "the data on this machine, and run again."
+        ) from None
 
 
 def _open(path: str, whole: bool) -> Recording:

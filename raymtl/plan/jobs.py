@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-from raymtl.experiment import Cell, Experiment
+from raymtl.experiment import Cell, Experiment, cell_name
 from raymtl.extraction.features import Extraction
 from raymtl.loading.fits import FitMember, FitRequest
 from raymtl.loading.splits import Split
@@ -96,7 +96,10 @@ class Jobs:
         )
         names = set(cell.sources)
         conflicts = tuple(c for c in split.conflicts if {c.trained, c.tested} <= names)
-        run = f"{cell.name[:80]}.f{split.fold}.s{repeat}-{address[:12]}"
+        label = cell_name(
+            cell.sources, *(type(s).__name__.lower() for s in (cell.extraction, cell.model))
+        )
+        run = f"{label[:80]}.f{split.fold}.s{repeat}-{address[:12]}"  # no sibling changes it
         return RunJob(
             run,
             address,

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from raymtl.errors import AudioError, ReaderError
+from raymtl.errors import AudioError, ReaderError, StudyError
 from raymtl.experiment import Experiment
 from raymtl.extraction.audio import ClipRow, Signal, Skipped
 from raymtl.extraction.inspection import FileFacts, inspect
@@ -167,6 +167,14 @@ def _prepared(
     kinds = learnt[source.reader.corpus]
     notes = [f"{source.reader.corpus}: {note}" for note in table.notes]
     present = {group.split(":")[0] for groups in table.groups() for group in groups}
+    unknown = sorted(set(source.groups or ()) - present)
+    if unknown:
+        raise StudyError(
+            f"source {source.name}: groups names {unknown[0]!r}; its clips have groups of kind "
+            f"{', '.join(sorted(present)) or 'none'}."
+        )
+    for kind in sorted(present - set(source.groups or present)):
+        notes.append(f"{source.name}: a {kind} may be on both sides of a split, as groups= says.")
     for kind in sorted(present & kinds if source.groups is None else set()):
         notes.append(
             f"{source.reader.corpus}: a {kind} may be on both sides of a split, for a "

@@ -38,7 +38,10 @@ class FeatureJob:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """All of a study's work. `entries` says what is done; nothing else does."""
+    """All of a study's work. `entries` says what is done; nothing else does.
+
+    cells, runs, features: those asked for; whole: the runs of every cell of the study.
+    """
 
     study: Study
     experiment: Experiment
@@ -49,6 +52,7 @@ class Plan:
     fits: Mapping[str, FitRequest]
     cells: Sequence[Cell]
     runs: Sequence[RunJob]
+    whole: Sequence[RunJob]
     entries: Mapping[str, Entry]
     notes: Sequence[str] = field(default=())
 
@@ -107,13 +111,17 @@ def make_plan(
     """
     corpora = prepare(experiment, data, store / "inspected.parquet", bad_files)
     splits = _split(experiment, corpora)
-    cells = chosen(experiment.cells(), only)
-    features = _features(experiment, corpora, cells, store)
+    features = _features(experiment, corpora, experiment.cells(), store)
     addresses = {(name, job.extraction): job.address for job in features for name in job.sources}
-    jobs, fits = Jobs(experiment, corpora.sources, splits, addresses).all(cells)
+    jobs, fits = Jobs(experiment, corpora.sources, splits, addresses).all(experiment.cells())
     entries, notes = reconcile(
         store / "sweeps" / experiment.name, {job.run: job.digest for job in jobs}
     )
+    cells = chosen(experiment.cells(), only)
+    names = {cell.name for cell in cells}
+    runs = [job for job in jobs if job.cell.name in names]
+    members = [source for job in runs for source in job.sources]
+    used, fitted = {m.features for m in members}, {m.fit for m in members}
     notes = [*notes, *(n for p in corpora.sources.values() for n in p.notes), *_conflicts(splits)]
     return Plan(
         study,
@@ -121,9 +129,10 @@ def make_plan(
         store,
         corpora,
         splits,
-        features,
-        fits,
+        [job for job in features if job.address in used],
+        {address: request for address, request in fits.items() if address in fitted},
         cells,
+        runs,
         jobs,
         entries,
         tuple(dict.fromkeys(notes)),

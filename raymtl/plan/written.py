@@ -40,7 +40,7 @@ def _plan(plan: Plan, skipped: Sequence[Skipped]) -> dict[str, Any]:
                 "extraction": repr(cell.extraction),
                 "model": repr(cell.model),
             }
-            for cell in plan.cells
+            for cell in plan.experiment.cells()
         ],
         "runs": [
             {
@@ -50,7 +50,7 @@ def _plan(plan: Plan, skipped: Sequence[Skipped]) -> dict[str, Any]:
                 "fold": job.fold,
                 "seed": job.repeat,
             }
-            for job in plan.runs
+            for job in plan.whole
         ],
         "sources": {name: _source(plan, name) for name in plan.corpora.sources},
         "skipped": [

@@ -19,6 +19,7 @@ from raymtl.training.job import RunJob, SourceInRun
 from raymtl.training.outcome import RunData
 
 _KEPT_BYTES = 256 << 20
+_KEPT_PARTS = 128  # those read from the memory map hold ids and targets, too
 
 
 class Workbench:
@@ -32,7 +33,9 @@ class Workbench:
         self._features: dict[str, FeatureSet] = {}
         self._rows: dict[str, dict[str, int]] = {}
         self._targets: dict[tuple[str, str], Targets] = {}
-        self._parts: OrderedDict[tuple[str, str, str, tuple[str, ...]], PartData] = OrderedDict()
+        self._parts: OrderedDict[tuple[str, str, str, str, tuple[str, ...]], PartData] = (
+            OrderedDict()
+        )
         self._kept_bytes = kept_bytes
 
     def data(self, job: RunJob, device: str) -> RunData:
@@ -65,7 +68,7 @@ class Workbench:
         return self._features[address]
 
     def _part(self, source: SourceInRun, ids: tuple[str, ...], device: str) -> PartData:
-        key = (source.name, source.fit, device, ids)
+        key = (source.name, source.features, source.fit, device, ids)
         if key not in self._parts:
             self._parts[key] = self._prepare(source, ids, device)
             self._forget()
@@ -98,7 +101,7 @@ class Workbench:
     def _forget(self) -> None:
         """Drops the parts used longest ago until the rest is within the bound."""
         kept = sum(part.inputs.nbytes for part in self._parts.values())
-        while kept > self._kept_bytes and len(self._parts) > 1:
+        while (kept > self._kept_bytes or len(self._parts) > _KEPT_PARTS) and len(self._parts) > 1:
             _, part = self._parts.popitem(last=False)
             kept -= part.inputs.nbytes
 

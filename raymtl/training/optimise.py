@@ -150,7 +150,7 @@ class OneCycle(Schedule):
         low, bottom = 1 / self.start, 1 / (self.start * self.end)
         top = self.rise * steps - 1
         if step <= top:
-            return _anneal(low, 1.0, step / top)
+            return _anneal(low, 1.0, step / max(top, 1e-9))
         return _anneal(1.0, bottom, (step - top) / max(steps - 1 - top, 1e-9))
 
 

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -320,13 +321,23 @@ def _forbid(root: Path) -> None:
 def test_a_read_only_store_serves_hits_and_refuses_misses(corpus: Corpus) -> None:
     with _unprivileged() as root:
         store = corpus.extract(root)
+        chunk = _beside(corpus.chunks[0], root / "data")
         _forbid(root)
         features = store.open(corpus.addresses[0], verify=True)
         assert len(features) == 12
         with store.lease(corpus.addresses[0]) as held:
             assert not held
         with pytest.raises(StoreError, match=r"cannot be written .*Permission denied.*--store"):
-            extract_chunk(root, ["0" * 64], SIGNAL, EXTRACTIONS[:1], corpus.chunks[0])
+            extract_chunk(root, ["0" * 64], SIGNAL, EXTRACTIONS[:1], chunk)
+
+
+def _beside(chunk: Chunk, folder: Path) -> Chunk:
+    """The chunk with its recordings in a folder that anybody may read."""
+    folder.mkdir()
+    for row in chunk.rows:
+        shutil.copy(row.path, folder)
+    rows = (replace(row, path=str(folder / Path(row.path).name)) for row in chunk.rows)
+    return replace(chunk, rows=tuple(rows))
 
 
 @pytest.mark.parametrize("how", ["device", "quota"])

@@ -533,3 +533,15 @@ def test_a_task_of_ones_own(plan: Callable[..., Plan]) -> None:
     few = OneOf("digit", ("0", "1"))
     with pytest.raises(Exception, match=r"digit.*'2'"):
         plan(DIGITS, sources=[Fsdd().source(few)], combinations=combinations(1))
+
+
+def test_a_kind_of_group_that_no_clip_has_is_refused(corpora: Path, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="groups names 'speker'; its clips have groups of kind"):
+        plan_of(DIGITS, corpora, tmp_path, sources=[Fsdd().source("digit", groups=["speker"])])
+
+
+def test_a_sibling_changes_no_run(corpora: Path, tmp_path: Path) -> None:
+    """Neither digest nor folder: labels of cells tell siblings apart, names of runs need not."""
+    alone = plan_of(DIGITS, corpora, tmp_path)
+    beside = plan_of(DIGITS, corpora, tmp_path, extractions=[LogMel(bands=12), LogMel(bands=20)])
+    assert {job.run for job in alone.runs} < {job.run for job in beside.runs}
