@@ -109,6 +109,7 @@ def make_plan(
     Raises:
         RaymtlError: for anything wrong with study or data.
     """
+    cells = chosen(experiment.cells(), only)  # first: a pattern without a match costs no reading
     corpora = prepare(experiment, data, store / "inspected.parquet", bad_files)
     splits = _split(experiment, corpora)
     features = _features(experiment, corpora, experiment.cells(), store)
@@ -117,12 +118,10 @@ def make_plan(
     entries, notes = reconcile(
         store / "sweeps" / experiment.name, {job.run: job.digest for job in jobs}
     )
-    cells = chosen(experiment.cells(), only)
     names = {cell.name for cell in cells}
     runs = [job for job in jobs if job.cell.name in names]
     members = [source for job in runs for source in job.sources]
     used, fitted = {m.features for m in members}, {m.fit for m in members}
-    notes = [*notes, *(n for p in corpora.sources.values() for n in p.notes), *_conflicts(splits)]
     return Plan(
         study,
         experiment,
@@ -135,8 +134,14 @@ def make_plan(
         runs,
         jobs,
         entries,
-        tuple(dict.fromkeys(notes)),
+        _notes(notes, corpora, splits),
     )
+
+
+def _notes(mended: Sequence[str], corpora: Corpora, splits: Sequence[Split]) -> tuple[str, ...]:
+    """What the user should know before anything runs, each once."""
+    said = [note for prepared in corpora.sources.values() for note in prepared.notes]
+    return tuple(dict.fromkeys([*mended, *said, *_conflicts(splits)]))
 
 
 def _is_fitted(folder: Path, address: str) -> bool:
