@@ -71,11 +71,22 @@ _ONLY = click.option(
 )
 
 
+_KEEP = click.option(
+    "--keep",
+    default="best",
+    show_default=True,
+    metavar="EPOCHS",
+    help="Epochs whose weights are kept besides the best one's: all, last, every:N, 3,10,25; "
+    "several are joined by commas.",
+)
+
+
 @main.command()
 @click.argument("study", type=FILE)
 @_data_and_store
 @_bad_files
 @_ONLY
+@_KEEP
 @click.option("--lanes", type=click.IntRange(1), help="Runs trained side by side. [default: CPUs]")
 @click.option(
     "--gpus-per-cell",
@@ -94,7 +105,9 @@ _ONLY = click.option(
 @click.option("--address", help="A running Ray cluster; without it a local one is started.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first run that fails.")
 @click.option("--plain", is_flag=True, help="Plain progress lines, as without a terminal.")
-def sweep(study: Path, data: Path | None, store: str, only: str | None, **options: Any) -> None:
+def sweep(
+    study: Path, data: Path | None, store: str, only: str | None, keep: str, **options: Any
+) -> None:
     """Run what STUDY asks for and has no record yet; end in one table and one page.
 
     The same command may be run again at any time: it does what is left. Exit code 0 means that
@@ -103,8 +116,10 @@ def sweep(study: Path, data: Path | None, store: str, only: str | None, **option
     """
     from raymtl.commands.sweep import run_sweep
     from raymtl.engine.sweep import SweepOptions
+    from raymtl.kept import Keep
 
-    sys.exit(run_sweep(study, data, store, only, SweepOptions(**options), Console(highlight=False)))
+    chosen = SweepOptions(**options, keep=Keep.parse(keep))
+    sys.exit(run_sweep(study, data, store, only, chosen, Console(highlight=False)))
 
 
 @main.command()
@@ -112,11 +127,15 @@ def sweep(study: Path, data: Path | None, store: str, only: str | None, **option
 @_data_and_store
 @_bad_files
 @_ONLY
-def plan(study: Path, data: Path | None, store: str, bad_files: str, only: str | None) -> None:
+@_KEEP
+def plan(
+    study: Path, data: Path | None, store: str, bad_files: str, only: str | None, keep: str
+) -> None:
     """Show the cells of STUDY, what is cached and what the rest will cost. Runs nothing."""
     from raymtl.commands.plan import show_plan
+    from raymtl.kept import Keep
 
-    show_plan(study, data, store, only, bad_files, Console(highlight=False))
+    show_plan(study, data, store, only, bad_files, Keep.parse(keep), Console(highlight=False))
 
 
 @main.command()

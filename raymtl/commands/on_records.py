@@ -77,6 +77,13 @@ def query(sql: str | None, store: Path, tables: bool, **options: Any) -> None:
 )
 @click.option("--device", help="Train there. [default: as recorded]")
 @click.option("--pdb", "debug", is_flag=True, help="Enter the debugger where something is raised.")
+@click.option(
+    "--keep",
+    default="best",
+    metavar="EPOCHS",
+    help="Add the weights of these epochs to the record, when all numbers are equal: all, last, "
+    "every:N, 3,10,25; several are joined by commas.",
+)
 def rerun(run: str, store: Path, **options: Any) -> None:
     """Train RUN again in this process, without Ray, and compare every number with its record.
 
@@ -91,7 +98,12 @@ def rerun(run: str, store: Path, **options: Any) -> None:
 @click.command()
 @_STORE
 @click.option("--yes", is_flag=True, help="Remove it.")
-def prune(store: Path, yes: bool) -> None:
+@click.option(
+    "--epochs",
+    metavar="PATTERN",
+    help="Also every kept epoch but the best of runs whose <sweep>/<run> matches; '*' for all.",
+)
+def prune(store: Path, yes: bool, epochs: str | None) -> None:
     """List what may be removed from the store; with --yes, remove it.
 
     That is: feature sets and fits that no sweep refers to, half-trained runs of finished sweeps,
@@ -99,7 +111,7 @@ def prune(store: Path, yes: bool) -> None:
     """
     from raymtl.commands.prune import prune as tidy
 
-    tidy(store, yes, Console(highlight=False))
+    tidy(store, yes, epochs, Console(highlight=False))
 
 
 @click.command()

@@ -7,8 +7,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from raymtl.commands.keeping import check_keep, tell_kept
 from raymtl.commands.setting import settle
 from raymtl.experiment import short_names
+from raymtl.kept import Keep
 from raymtl.plan import Plan, make_plan
 from raymtl.plan.estimate import Cost, estimate
 
@@ -16,7 +18,13 @@ _MOST_CELLS = 40
 
 
 def show_plan(
-    study: Path, data: Path | None, store: str, only: str | None, bad_files: str, console: Console
+    study: Path,
+    data: Path | None,
+    store: str,
+    only: str | None,
+    bad_files: str,
+    keep: Keep,
+    console: Console,
 ) -> None:
     """Prints sources, feature sets, cells and the estimate of what is left."""
     setting = settle(study, data, store, writes=False)
@@ -35,7 +43,10 @@ def show_plan(
         console.print(f"note: {note}", markup=False)
     for skipped in plan.corpora.skipped:
         console.print(f"skipped: {skipped.path}: {skipped.reason}", markup=False, soft_wrap=True)
-    console.print(_summary(plan, estimate(plan)), highlight=False)
+    check_keep(plan, keep)
+    cost = estimate(plan, keep)
+    console.print(_summary(plan, cost), highlight=False)
+    tell_kept(plan, keep, cost.kept_bytes, console)
 
 
 def _sources(plan: Plan) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from fnmatch import fnmatch
 from pathlib import Path
 
 from rich.console import Console
@@ -11,23 +12,30 @@ from rich.table import Table
 from rich.text import Text
 
 from raymtl.results.finding import sweeps_of
-from raymtl.results.leftovers import Leftover, leftovers, needed, remove, resting
+from raymtl.results.leftovers import Leftover, kept_beside, leftovers, needed, remove, resting
 
 _MOST = 40  # things listed one by one
 
 
-def prune(store: Path, yes: bool, console: Console) -> int:
-    """Lists what may be removed and, with `yes`, removes it; returns how many bytes that is."""
+def prune(store: Path, yes: bool, epochs: str | None, console: Console) -> int:
+    """Lists what may be removed and, with `yes`, removes it; returns how many bytes that is.
+
+    epochs: pattern of <sweep>/<run> whose epochs but the best may go as well.
+    """
     with resting(store) as (idle, busy):
         needs = needed(sweeps_of(store))
-        found = leftovers(store, idle, busy, needs)
+        kept = kept_beside(idle)
+        chosen = [part for part in kept if epochs and fnmatch(_run_of(part), epochs)]
+        found = [*leftovers(store, idle, busy, needs), *chosen]
         _why_kept(busy, needs.unsure, console)
+        _tell_epochs(len(kept), sum(part.bytes for part in kept), epochs, len(chosen), console)
         if not found:
             console.print("Nothing to remove.")
             return 0
         _list(store, found, console)
         if not yes:
-            command = f"raymtl prune --store {shlex.quote(str(store))} --yes"
+            words = ["raymtl", "prune", "--store", str(store)]
+            command = shlex.join([*words, *(["--epochs", epochs] if epochs else []), "--yes"])
             console.print(
                 f"Nothing has been removed. This removes it: {command}",
                 markup=False,
@@ -38,6 +46,21 @@ def prune(store: Path, yes: bool, console: Console) -> int:
         freed = sum(part.bytes for part in gone)
         console.print(f"Removed {len(gone)} of {len(found)}: {size(freed)}.")
         return freed
+
+
+def _run_of(part: Leftover) -> str:
+    """<sweep>/<run> of kept epochs."""
+    return f"{part.path.parents[2].name}/{part.path.parent.name}"
+
+
+def _tell_epochs(runs: int, count: int, pattern: str | None, chosen: int, console: Console) -> None:
+    if not runs:
+        return
+    said = f"{runs} runs keep epochs besides their best: {size(count)}"
+    if pattern is None:
+        console.print(f"{said}. --epochs '*' lists them to be removed.", markup=False)
+    else:
+        console.print(f"{said}; {chosen} of them match {pattern}.", markup=False)
 
 
 def size(count: float) -> str:

@@ -13,13 +13,16 @@ from typing import Any
 
 from rich.console import Console
 
+from raymtl.commands.keeping import check_keep
 from raymtl.commands.setting import miniature_data
 from raymtl.engine.fresh import settle
 from raymtl.errors import Diverged, PreflightError, RaymtlError
 from raymtl.experiment import Experiment
+from raymtl.kept import Keep, kept_epochs, spelt
 from raymtl.plan import Plan, make_plan
 from raymtl.plan.inprocess import extract_here, fit_here
 from raymtl.results.comparing import compared, differences
+from raymtl.results.epochs import add_epochs, at_rest
 from raymtl.results.finding import Found, find_run
 from raymtl.results.records import read_record
 from raymtl.results.state import ENVIRONMENT, PLAN, read_json
@@ -40,6 +43,7 @@ def rerun(
     into: Path | None,
     device: str | None,
     debug: bool,
+    keep: str,
     console: Console,
 ) -> int:
     """Trains the run again and says whether every number is the recorded one.
@@ -48,19 +52,29 @@ def rerun(
         data, study: where they are now, if not where the sweep found them.
         into: keep the new record there; otherwise it goes once it has been compared.
         debug: enter the debugger where something is raised.
+        keep: epochs whose weights are added to the record, if every number is equal.
 
     Raises:
         PreflightError: when the study no longer plans this run, with what has changed.
         Exception: whatever the run itself raises.
     """
-    found = find_run(text, store)
+    kept, found = Keep.parse(keep), find_run(text, store)
+    if not (kept.best_alone or found.done):
+        raise PreflightError(
+            f"{found.run}: --keep adds epochs to a record, and it has none. `raymtl sweep --keep "
+            f"{keep}` keeps them as it trains it."
+        )
     environment = read_json(found.sweep / ENVIRONMENT, [])
     loaded = _study(found, study, environment)
     plan, job = _planned(found, loaded, data, environment)
+    check_keep(replace(plan, runs=[job]), kept)
     folder = Path(mkdtemp(prefix="raymtl-rerun-")) if into is None else into.resolve()
     try:
-        again = _train(found, plan, job, folder, device, console)
-        return _verdict(found, again, console)
+        again = _train(found, plan, job, folder, device, kept, console)
+        code = _verdict(found, again, console)
+        if not kept.best_alone:
+            _add(found, again, code, console)
+        return code
     except RaymtlError:
         raise
     except Exception as error:
@@ -159,7 +173,13 @@ def _moved(content: Mapping[str, Any], job: RunJob, found: Found) -> list[str]:
 
 
 def _train(
-    found: Found, plan: Plan, job: RunJob, folder: Path, device: str | None, console: Console
+    found: Found,
+    plan: Plan,
+    job: RunJob,
+    folder: Path,
+    device: str | None,
+    keep: Keep,
+    console: Console,
 ) -> Path:
     features = {source.features for source in job.sources}
     fits = {source.fit for source in job.sources}
@@ -174,7 +194,8 @@ def _train(
 
     where = device or str(content.get("device", "cpu"))
     try:
-        return train_and_record(job, Workbench(plan.store, plan.tables), folder, told, where)
+        bench = Workbench(plan.store, plan.tables)
+        return train_and_record(job, bench, folder, told, where, keep)
     except Diverged as error:
         console.print(f"diverged: {error}", markup=False)
         raise
@@ -197,6 +218,17 @@ def _verdict(found: Found, again: Path, console: Console) -> int:
     )
     _why(found, again, console)
     return DIFFERENT
+
+
+def _add(found: Found, again: Path, code: int, console: Console) -> None:
+    """Puts kept epochs into the record, which the best epoch's weights must agree with."""
+    if code != EQUAL:
+        console.print("Its epochs are those of another network: none is added to the record.")
+        return
+    with at_rest(found.sweep):
+        new = add_epochs(found.folder, again)
+    said = f"Added epochs {spelt(new)}" if new else "No epoch was added: all were kept before"
+    console.print(f"{said}; kept are {spelt(kept_epochs(read_record(found.folder).content))}.")
 
 
 def _why(found: Found, again: Path, console: Console) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from raymtl.kept import EPOCHS, epoch_of, kept_epochs, spelt
+from raymtl.results.epochs import epochs_bytes
 from raymtl.results.finding import Found, find_run
 from raymtl.results.one import OneRun, curves, read_run, sparkline, varied
 
@@ -63,6 +65,7 @@ def _head(one: OneRun, console: Console) -> None:
         "model": cell.get("network") or cell.get("model"),
         "training": content.get("training"),
         "parameters": f"{content['parameters']:,}" if content else None,
+        "kept epochs": spelt(kept_epochs(content)) if content else None,
         "address": content.get("digest"),
     }
     for name, value in facts.items():
@@ -180,13 +183,23 @@ def _files(one: OneRun, console: Console) -> None:
     if not files:
         return
     table = _table(console, "file", "bytes", "sha256", "")
-    for name, facts in files.items():
+    for name, facts in _together(files, one.problems).items():
         wrong = any(str(one.found.folder / name) in problem for problem in one.problems)
         verdict = Text("damaged", "red") if wrong else Text("as written", "green")
         table.add_row(name, str(facts["size"]), facts["sha256"][:12], verdict)
     _title(console, "Files")
     console.print(table)
     console.print(f"  in {one.found.folder}", markup=False, soft_wrap=True)
+
+
+def _together(files: Mapping[str, Any], problems: Sequence[str]) -> dict[str, Any]:
+    """Files as they are listed: kept epochs in one line, unless something is wrong with them."""
+    kept = [name for name in files if epoch_of(name) is not None]
+    if len(kept) < 2 or any(f"/{EPOCHS}/" in problem for problem in problems):
+        return dict(files)
+    shown = {name: facts for name, facts in files.items() if name not in kept}
+    shown[f"{EPOCHS}/ ({len(kept)} files)"] = {"size": epochs_bytes(files), "sha256": ""}
+    return shown
 
 
 def _provenance(one: OneRun, console: Console) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from raymtl.commands.keeping import check_keep, tell_kept
 from raymtl.commands.setting import settle
 from raymtl.engine.sweep import SweepOptions, SweepResult, carry_out, preflight
 from raymtl.plan import Plan, make_plan
+from raymtl.plan.estimate import kept_bytes
 from raymtl.results.report import write_report
 from raymtl.results.terminal import print_results
 
@@ -36,7 +38,9 @@ def run_sweep(
         only=only,
         bad_files=options.bad_files,
     )
+    check_keep(plan, options.keep)
     _greet(plan, setting.miniature, console)
+    tell_kept(plan, options.keep, kept_bytes(plan, options.keep), console)
     result = carry_out(plan, setting.store, options, console=console)
     page = write_report(plan.sweep)
     print_results(plan.sweep, console)

@@ -166,6 +166,7 @@ def _run(cargo: Cargo, job: RunJob, bench: Any, stop: _Together, said: Said) -> 
             stop=stop.here,
             device=_device(),
             group=dist.group.WORLD,
+            keep=cargo.keep,
         )
     except Interrupted:
         return False

@@ -24,6 +24,7 @@ from raymtl.engine.fresh import release, settle
 from raymtl.engine.resources import Share
 from raymtl.errors import Interrupted
 from raymtl.faults import fault_point
+from raymtl.kept import Keep
 from raymtl.reading.clips import ClipTable
 from raymtl.results.ledger import Entry, Ledger, reconcile
 from raymtl.training.job import RunJob
@@ -38,6 +39,7 @@ class Cargo:
     """All that lanes need; sent once, held by every lane.
 
     cells: the runs to do of each cell; a trial's configuration is an index into it.
+    keep: epochs whose weights are kept besides the best one's.
     """
 
     store: Path
@@ -48,6 +50,7 @@ class Cargo:
     tables: Mapping[str, ClipTable]
     train: Train = field(default=run_job)
     bench: Callable[..., Any] = field(default=Workbench)
+    keep: Keep = field(default=Keep())
 
     @property
     def device(self) -> str:
@@ -131,6 +134,7 @@ class Lane(tune.Trainable):  # type: ignore[misc]  # ray is untyped
                         report=partial(self._report, job),
                         stop=self._stop,
                         device=self._cargo.device,
+                        keep=self._cargo.keep,
                     )
                 )
             except BaseException as error:

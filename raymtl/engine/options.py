@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from raymtl.kept import Keep
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class SweepOptions:
     fail_fast: stop at the first run that fails.
     bad_files: ``fail`` or ``skip`` recordings that cannot be used.
     plain: progress as lines, as when the output is not a terminal.
+    keep: epochs whose weights are kept besides the best one's.
     """
 
     lanes: int | None = None
@@ -26,3 +29,4 @@ class SweepOptions:
     fail_fast: bool = False
     bad_files: Literal["fail", "skip"] = "fail"
     plain: bool = False
+    keep: Keep = field(default=Keep())

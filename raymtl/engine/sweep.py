@@ -187,6 +187,7 @@ class _Sweep:
             share=share,
             cells=_by_cell(missing),
             tables=self._plan.tables,
+            keep=self._options.keep,
         )
         run_lanes(cargo, self._ended, self._progress.say)
 

@@ -12,10 +12,11 @@ import torch
 
 from raymtl.extraction.features import Extraction
 from raymtl.extraction.signals import ClipRow
+from raymtl.kept import BEST_ALONE, Keep
 from raymtl.loading.stages import FixedLength, Stage, Windows
 from raymtl.models.model import InputShape, Model
 from raymtl.plan.work import FeatureJob, Plan
-from raymtl.tasks import Floats
+from raymtl.tasks import Floats, Task
 from raymtl.training.job import RunJob
 
 _TRIED_CLIPS = 4
@@ -32,17 +33,38 @@ class Cost:
     training_seconds: float = 0.0
     feature_bytes: int = 0
     record_bytes: int = 0
+    kept_bytes: int = 0
 
 
-def estimate(plan: Plan) -> Cost:
-    """Tries a few clips of each feature set and a few steps of each network."""
+def estimate(plan: Plan, keep: Keep = BEST_ALONE) -> Cost:
+    """Tries a few clips of each feature set and a few steps of each network.
+
+    keep: epochs that each run keeps besides the best one; more bytes of disk, at most.
+    """
     seconds, size = 0.0, 0
     for job in plan.needed_features():
         each, clip_bytes = _extraction_cost(job)
         seconds += each * len(job.rows)
         size += clip_bytes * len(job.rows)
     training, records = _training_cost(plan)
-    return Cost(seconds, training, size, records)
+    return Cost(seconds, training, size, records, kept_bytes(plan, keep))
+
+
+def kept_bytes(plan: Plan, keep: Keep) -> int:
+    """Bytes that missing runs will keep beside the best epoch's weights, if none stops early."""
+    if keep.best_alone:
+        return 0
+    sizes: dict[tuple[Model, InputShape, tuple[Task, ...]], int] = {}
+    shapes, total = _shapes(plan), 0
+    for job in plan.missing:
+        shape = shapes.get((job.sources[0].name, job.cell.extraction))
+        if shape is not None:
+            key = (job.cell.model, shape, job.tasks)
+            if key not in sizes:
+                network = job.cell.model.build(shape, job.tasks, seed=0)
+                sizes[key] = sum(v.nbytes for v in network.state_dict().values())
+            total += sizes[key] * len(keep.of(job.training.epochs))
+    return total
 
 
 def _extraction_cost(job: FeatureJob) -> tuple[float, int]:

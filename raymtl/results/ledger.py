@@ -86,6 +86,13 @@ class Ledger:
                 damaged[path.stem] = str(error)
         return entries, damaged
 
+    def entry(self, run: str) -> Entry | None:
+        """The entry of one run; None when there is none, or a damaged one."""
+        try:
+            return _read(self._path(run))
+        except StoreError:
+            return None
+
     def drop(self, run: str) -> None:
         """Forgets `run`: it will be done again."""
         self._path(run).unlink(missing_ok=True)

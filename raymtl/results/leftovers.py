@@ -16,16 +16,18 @@ from filelock import FileLock, Timeout
 from raymtl.durable import sync
 from raymtl.extraction.aside import abandoned
 from raymtl.extraction.store import FeatureStore
+from raymtl.kept import EPOCHS
+from raymtl.results.epochs import drop_epochs
 from raymtl.results.finding import runs_of, sweeps_of
 from raymtl.results.ledger import Ledger
-from raymtl.results.records import Record, each_record
+from raymtl.results.records import RECORD, Record, each_record
 
 _DOOMED = ".doomed-"  # in front of a name while its folder is removed
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """kind: features, fit, unfinished, scratch, damaged or abandoned; why: in a few words."""
+    """kind: features, fit, unfinished, scratch, damaged, abandoned or epochs; why: in few words."""
 
     kind: str
     path: Path
@@ -100,6 +102,17 @@ def needed(sweeps: Sequence[Path]) -> Needs:
     return Needs(frozenset(features), frozenset(fits), tuple(unsure))
 
 
+def kept_beside(sweeps: Sequence[Path]) -> list[Leftover]:
+    """Epochs that finished runs keep besides their best; nothing else needs them."""
+    why = "kept besides the best epoch"
+    return [
+        Leftover("epochs", run / EPOCHS, _size(run / EPOCHS), why)
+        for sweep in sweeps
+        for run in _folders(sweep / "runs")
+        if (run / EPOCHS).is_dir() and (run / RECORD).is_file()
+    ]
+
+
 def remove(store: Path, part: Leftover) -> bool:
     """Removes a leftover; False when another process has it by now, or it is gone.
 
@@ -108,6 +121,9 @@ def remove(store: Path, part: Leftover) -> bool:
     if part.kind == "features":
         with FeatureStore(store / "features").lease(part.path.name, wait=0) as mine:
             return mine and _remove(part.path)
+    if part.kind == "epochs":
+        drop_epochs(part.path.parent)
+        return True
     return _remove(part.path)
 
 

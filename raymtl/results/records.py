@@ -28,6 +28,7 @@ from raymtl.durable import (
 )
 from raymtl.errors import StoreError
 from raymtl.faults import fault_point
+from raymtl.kept import BEST_WEIGHTS, epoch_file
 from raymtl.results.predictions import predictions_table
 from raymtl.tasks import Scores, Task
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # of record.json; raise it when the meaning of a key changes
 _AHEAD = 32  # records read at a time
 RECORD, METRICS, PREDICTIONS = "record.json", "metrics.parquet", "predictions.parquet"
-CHECKPOINT, WEIGHTS = "checkpoint", "checkpoint/weights.safetensors"
+CHECKPOINT, WEIGHTS = "checkpoint", BEST_WEIGHTS
 
 HISTORY_SCHEMA = pa.schema(
     [
@@ -86,7 +87,7 @@ def write_record(
             {name: weight.contiguous() for name, weight in outcome.weights.items()},
             folder / WEIGHTS,
         )
-        files = _describe_files(folder)
+        files = _describe_files(folder, epoch_file(outcome.best_epoch))
     except OSError as error:
         raise StoreError(
             f"{folder}: the record cannot be written ({error.strerror or error}). "
@@ -228,11 +229,16 @@ def _write_table(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd", write_statistics=False)
 
 
-def _describe_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Digest and size of every file of the record; all of them are synced to disk."""
+def _describe_files(folder: Path, twice: str) -> dict[str, dict[str, Any]]:
+    """Digest and size of every file of the record; all of them are synced to disk.
+
+    twice: the best epoch among those kept: its weights are there already.
+    """
     names = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     files = {
-        name: path for name, path in sorted(names.items()) if path.is_file() and _belongs(name)
+        name: path
+        for name, path in sorted(names.items())
+        if path.is_file() and _belongs(name) and name != twice
     }
     sync_all([*files.values(), *(path for path in names.values() if path.is_dir())])
     return {

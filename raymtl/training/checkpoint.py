@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,8 +101,15 @@ def save_state(folder: Path, state: State) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def load_newest(folder: Path, identity: str) -> State | None:
-    """The newest checkpoint that verifies and belongs to the run `identity`, or None."""
+def load_newest(
+    folder: Path,
+    identity: str,
+    accepts: Callable[[Mapping[str, Any]], bool] = lambda progress: True,
+) -> State | None:
+    """The newest checkpoint that verifies and belongs to the run `identity`, or None.
+
+    accepts: asked of its progress; what is refused is passed over.
+    """
     for path in reversed(_numbered(folder / FOLDER)):
         try:
             content = open_sealed(path / _PROGRESS)
@@ -111,7 +118,7 @@ def load_newest(folder: Path, identity: str) -> State | None:
                 continue
         except (OSError, StoreError):
             continue
-        if content["progress"]["identity"] == identity:
+        if content["progress"]["identity"] == identity and accepts(content["progress"]):
             return State(load(found), content["progress"])
     return None
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from raymtl.errors import Interrupted, StudyError
+from raymtl.kept import BEST_ALONE, Keep
 from raymtl.models.heads import distinct
 from raymtl.models.model import Model, isolated
 from raymtl.tasks import Task
+from raymtl.training.keeping import Keeper
 from raymtl.training.outcome import EpochReport, Outcome, RunData
 from raymtl.training.ranks import Ranks
 from raymtl.training.running import Run
@@ -38,6 +40,7 @@ def train(
     device: str = "cpu",
     checkpoint_seconds: float = 10.0,
     group: Any = None,
+    keep: Keep = BEST_ALONE,
 ) -> Outcome:
     """Trains one network, or goes on from the newest checkpoint in `folder`.
 
@@ -51,6 +54,8 @@ def train(
         checkpoint_seconds: at most one checkpoint in this time; none is written at the end.
         group: a torch.distributed group; each process computes its share of every step, so that
             gradients equal those of one process (batch norm sees its share alone).
+        keep: epochs whose weights are written to ``folder/epochs`` besides; a state to resume from
+            without those that it should have is passed over.
 
     Raises:
         StudyError: when data, tasks and model do not fit together.
@@ -58,9 +63,10 @@ def train(
         Interrupted: after `stop`, once the state is saved.
     """
     _check(training, data)
+    ranks, keeper = Ranks(group), Keeper(folder, keep)
     with isolated(seed, device):
-        run = Run(model, training, data, distinct(tasks), seed, device, Ranks(group))
-        run.resume(folder)
+        run = Run(model, training, data, distinct(tasks), seed, device, ranks, keeper)
+        run.resume()
         saved = time.monotonic()
         while not run.over:
             for ended in run.steps():
@@ -68,6 +74,7 @@ def train(
                     run.finish_epoch(report)
                 if ended or run.ranks.alone:  # several processes agree once an epoch
                     saved = _pause(run, folder, stop, saved, checkpoint_seconds)
+        run.keep()  # the last epoch, where a state was saved after it by a run that kept it not
         return run.outcome()
 
 

@@ -21,6 +21,7 @@ from raymtl.deploy.recipe import Front, Recipe
 from raymtl.durable import file_digest
 from raymtl.errors import Diverged, Interrupted
 from raymtl.faults import fault_point
+from raymtl.kept import BEST_ALONE, Keep
 from raymtl.loading.fitted import load_fit
 from raymtl.machine import machine
 from raymtl.models.heads import distinct
@@ -42,7 +43,12 @@ Report = Callable[[EpochReport], None]
 
 
 def train_and_record(
-    job: RunJob, bench: Workbench, sweep: Path, report: Report, device: str = "cpu"
+    job: RunJob,
+    bench: Workbench,
+    sweep: Path,
+    report: Report,
+    device: str = "cpu",
+    keep: Keep = BEST_ALONE,
 ) -> Path:
     """As `run_job`, but what goes wrong is raised where it does, and no ledger is kept.
 
@@ -50,7 +56,7 @@ def train_and_record(
         The folder of the record.
     """
     folder = sweep / "unfinished" / job.run
-    outcome = _train(job, bench, folder, report, lambda: False, device, None, math.inf)
+    outcome = _train(job, bench, folder, report, lambda: False, device, None, math.inf, keep)
     write_record(folder, _facts(job, bench, device, None), outcome, job.tasks)
     return finish(folder, sweep / "runs")
 
@@ -65,6 +71,7 @@ def run_job(
     device: str = "cpu",
     group: Any = None,
     checkpoint_seconds: float = 10.0,
+    keep: Keep = BEST_ALONE,
 ) -> Entry:
     """Trains one run to its record; a failure is an entry of the ledger, not an exception.
 
@@ -77,7 +84,7 @@ def run_job(
     began = time.perf_counter()
     folder = sweep / "unfinished" / job.run
     try:
-        outcome = _train(job, bench, folder, report, stop, device, group, checkpoint_seconds)
+        outcome = _train(job, bench, folder, report, stop, device, group, checkpoint_seconds, keep)
         if not _writes(group):
             return Entry(job.run, "done")
         seconds = time.perf_counter() - began
@@ -103,6 +110,7 @@ def _train(
     device: str,
     group: Any,
     checkpoint_seconds: float,
+    keep: Keep,
 ) -> Outcome:
     data = bench.data(job, device)
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,6 +122,7 @@ def _train(
         device=device,
         checkpoint_seconds=checkpoint_seconds,
         group=group,
+        keep=keep,
     )
     if not _writes(group):
         return learn()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,13 +20,13 @@ from raymtl.training.checkpoint import (
     State,
     copy_state,
     identity,
-    load_newest,
     optimiser_tensors,
     restore_optimiser,
     save_state,
     under,
 )
 from raymtl.training.cost import cost, forget_memory
+from raymtl.training.keeping import Keeper
 from raymtl.training.outcome import (
     EpochReport,
     HistoryRow,
@@ -39,7 +38,7 @@ from raymtl.training.outcome import (
 from raymtl.training.ranks import Ranks
 from raymtl.training.scoring import autocast, score_all, validate
 from raymtl.training.selection import Best, is_over
-from raymtl.training.steps import Batch, Feeder, common_shape
+from raymtl.training.steps import Batch, Feeder, common_shape, reseed
 from raymtl.training.sums import LossSums
 from raymtl.training.training import Training
 
@@ -56,9 +55,10 @@ class Run:
         seed: int,
         device: str,
         ranks: Ranks,
+        keeper: Keeper,
     ) -> None:
         self._training, self._data, self._tasks = training, data, tasks
-        self._seed, self._device, self.ranks = seed, device, ranks
+        self._seed, self._device, self.ranks, self._keeper = seed, device, ranks, keeper
         forget_memory(device)
         shape = common_shape(data.train)
         self._identity = identity(model, training, tasks, seed, data)
@@ -87,7 +87,7 @@ class Run:
         """Takes the steps left in this epoch; yields after each whether it was the last."""
         if self.position == 0:
             self._plan = self._planned()
-            _reseed(self._seed, self.epoch + 1, self.ranks.rank)
+            reseed(self._seed, self.epoch + 1, self.ranks.rank)
         self._network.train()
         plan = self._plan
         for step in plan[self.position :]:
@@ -96,7 +96,7 @@ class Run:
             yield self.position == len(plan)
 
     def finish_epoch(self, report: Callable[[EpochReport], None]) -> None:
-        """Validates, keeps the weights if they are the best so far, and reports."""
+        """Validates, keeps the weights if they are the best so far or asked for, and reports."""
         self.epoch, self.position = self.epoch + 1, 0
         losses = self._sums.means(self.ranks, self.epoch)
         self.ranks.mean_buffers(self._network)
@@ -106,6 +106,7 @@ class Run:
         self._best = self._best.after(self.epoch, points, self._training.select)
         if self._best.epoch == self.epoch:
             copy_state(self._network, self._best_weights)
+        self.keep()
         self._history += history_rows(self.epoch, self._rate(), losses, points, self._tasks)
         self._tick()
         report(
@@ -121,6 +122,11 @@ class Run:
             )
         )
         self._epoch_seconds = 0.0
+
+    def keep(self) -> None:
+        """Writes the weights of the epoch just ended if they are asked for; process 0 does it."""
+        if self.ranks.rank == 0:
+            self._keeper.after(self.epoch, self._network.state_dict(), self.over)
 
     def outcome(self) -> Outcome:
         """Scores the best epoch, the test part for the first and only time."""
@@ -146,8 +152,7 @@ class Run:
         )
 
     def _one_clip(self) -> dict[str, Tensor]:
-        source = min(self._sizes)
-        return self._feeder.batch({source: np.zeros(1, np.int64)}).inputs
+        return self._feeder.batch({min(self._sizes): np.zeros(1, np.int64)}).inputs
 
     def _planned(self) -> list[dict[str, Rows]]:
         return self._training.batches.epoch(self._sizes, self._seed, self.epoch + 1)
@@ -258,13 +263,14 @@ class Run:
                     "sums": {name: list(pair) for name, pair in sums.items()},
                     "seconds": self._seconds,
                     "epoch_seconds": self._epoch_seconds,
+                    "kept": self._keeper.digests,
                 },
             ),
         )
 
-    def resume(self, folder: Path) -> None:
+    def resume(self) -> None:
         """Goes on from the newest checkpoint that verifies and is of this run, if there is one."""
-        state = load_newest(folder, self._identity) if self.ranks.rank == 0 else None
+        state = self._keeper.newest(self._identity) if self.ranks.rank == 0 else None
         state = self.ranks.first(state)
         if state is None:
             return
@@ -290,9 +296,3 @@ class Run:
         torch.set_rng_state(tensors["rng/cpu"])
         if "rng/device" in tensors and self._device != "cpu":
             torch.cuda.set_rng_state(tensors["rng/device"], self._device)
-
-
-def _reseed(seed: int, epoch: int, rank: int) -> None:
-    """Dropout of an epoch is a function of these three."""
-    word = hashlib.sha256(f"{seed}/{epoch}/{rank}".encode()).digest()
-    torch.manual_seed(int.from_bytes(word[:7], "little"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -100,3 +101,9 @@ def _on(device: str, targets: Targets, inputs: Inputs) -> tuple[Tensor, Tensor]:
     """One target a row of the inputs: windows inherit their clip's."""
     rows = targets.take(inputs.clips)
     return torch.from_numpy(rows.values).to(device), torch.from_numpy(rows.valid).to(device)
+
+
+def reseed(seed: int, epoch: int, rank: int) -> None:
+    """Dropout of an epoch is a function of these three."""
+    word = hashlib.sha256(f"{seed}/{epoch}/{rank}".encode()).digest()
+    torch.manual_seed(int.from_bytes(word[:7], "little"))

@@ -28,6 +28,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from raymtl.kept import Keep
 from raymtl.loading.batches import Alternating
 from raymtl.loading.fitted import FittedStages
 from raymtl.loading.inputs import Inputs, PartData
@@ -36,6 +37,7 @@ from raymtl.models import Model, SharedCnn, SharedDnn
 from raymtl.models.heads import distinct
 from raymtl.models.model import isolated
 from raymtl.tasks import OneOf, Targets
+from raymtl.training.keeping import Keeper
 from raymtl.training.memory import settle_allocator
 from raymtl.training.optimise import Adam
 from raymtl.training.outcome import RunData
@@ -111,9 +113,9 @@ def mapped(matrices, folder: Path):
 
 def ours(case: Case, data: PartData) -> Callable[[], int]:
     training = Training(epochs=10**6, batches=Alternating(BATCH), select="last")
-    run = Run(
-        case.model, training, RunData({"one": data}, {}, {}), distinct((TASK,)), 0, "cpu", Ranks()
-    )
+    held = RunData({"one": data}, {}, {})
+    keeper = Keeper(Path(), Keep())  # which writes nothing
+    run = Run(case.model, training, held, distinct((TASK,)), 0, "cpu", Ranks(), keeper)
 
     def epoch() -> int:
         for ended in run.steps():

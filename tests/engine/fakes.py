@@ -17,6 +17,7 @@ from raymtl.engine.attempts import Attempt
 from raymtl.engine.lanes import Cargo
 from raymtl.engine.resources import Share
 from raymtl.errors import Interrupted
+from raymtl.kept import BEST_ALONE, Keep
 from raymtl.results.ledger import Entry, Ledger
 
 
@@ -67,6 +68,7 @@ def fake_train(
     stop: Callable[[], bool],
     device: str = "cpu",
     group: Any = None,
+    keep: Keep = BEST_ALONE,
 ) -> Entry:
     """Does what the job says and records in which process and state it did."""
     bench.runs += 1
