@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from raymtl.commands.networks import COMMANDS as ON_NETWORKS
+from raymtl.commands.networks import EPOCH
 from raymtl.commands.on_records import COMMANDS as ON_RECORDS
 from raymtl.errors import RaymtlError
 
@@ -229,11 +230,12 @@ def compare(a: Path, b: Path, page: Path) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--replicas", type=click.IntRange(min=1), default=1, show_default=True)
-def serve(run: Path, host: str, port: int, replicas: int) -> None:
+@EPOCH
+def serve(run: Path, host: str, port: int, replicas: int, epoch: Any) -> None:
     """Serve RUN (a run's folder, or what was exported) with a page to drop recordings on."""
     from raymtl.commands.serve import serve_run
 
-    serve_run(run, host, port, replicas)
+    serve_run(run, host, port, replicas, epoch)
 
 
 @main.command()

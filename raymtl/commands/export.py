@@ -12,6 +12,7 @@ from rich.console import Console
 from raymtl.deploy.export import export
 from raymtl.deploy.files import SUFFIXES
 from raymtl.errors import StudyError
+from raymtl.kept import Epoch
 from raymtl.reading.tables import audio_files
 from raymtl.tasks import Floats
 
@@ -24,6 +25,7 @@ def export_run(
     source: str | None,
     code: Sequence[str],
     recordings: Path | None,
+    epoch: Epoch | None,
     console: Console,
 ) -> None:
     """Writes the artefact and prints its model card.
@@ -32,7 +34,7 @@ def export_run(
         RaymtlError: for a run that cannot be exported.
     """
     waves = _waves(recordings) if recordings is not None else None
-    made = export(run, output, source=source, code=code, recordings=waves)
+    made = export(run, output, source=source, code=code, recordings=waves, epoch=epoch)
     console.print(made.card, markup=False, soft_wrap=True)
     console.print(f"Written: {made.path}", markup=False, soft_wrap=True)
 

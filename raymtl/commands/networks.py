@@ -22,6 +22,23 @@ STORE = click.option(
     envvar="RAYMTL_STORE",
     help="Where runs are looked for by name.",
 )
+
+
+def _epoch(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
+    """A number, best or last."""
+    if value in (None, "best", "last"):
+        return value
+    if value.isdecimal() and int(value) > 0:
+        return int(value)
+    raise click.BadParameter(f"{value!r} is no epoch; expected a number from 1, best or last.")
+
+
+EPOCH = click.option(
+    "--epoch",
+    callback=_epoch,
+    metavar="N|best|last",
+    help="Whose weights to use, of those that were kept. [default: best]",
+)
 SOURCE = click.option(
     "--source", help="Source of the run whose signal and stages to use. [default: each task's own]"
 )
@@ -54,6 +71,7 @@ SOURCE = click.option(
 )
 @click.option("--hop", type=float, help="Seconds from window to window. [default: half a window]")
 @SOURCE
+@EPOCH
 @CODE
 def predict(run: str, files: tuple[str, ...], store: str, **options: Any) -> None:
     """Say what RUN's network hears in FILES: labels, scores and times, by task.
@@ -121,6 +139,7 @@ def evaluate(run: str, on: str, data: Path | None, store: str, **options: Any) -
 )
 @STORE
 @SOURCE
+@EPOCH
 @CODE
 def export(run: str, output: Path, store: str, recordings: Path | None, **options: Any) -> None:
     """Write RUN as one artefact: stages, network, labels, graphs (ONNX, torch.export), model card.

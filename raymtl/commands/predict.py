@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -12,6 +13,7 @@ from raymtl.deploy.files import Result, results
 from raymtl.deploy.predictor import Window
 from raymtl.deploy.writing import audacity, csv_lines, json_line
 from raymtl.errors import PreflightError, StudyError
+from raymtl.kept import Epoch
 
 FORMATS = ("jsonl", "csv", "audacity")
 
@@ -26,6 +28,7 @@ def predict(
     hop: float | None,
     source: str | None,
     code: Sequence[str],
+    epoch: Epoch | None = None,
 ) -> int:
     """Writes the answers; 1 when some recording gave none, said on standard error, else 0.
 
@@ -33,11 +36,13 @@ def predict(
         RaymtlError: for a run that cannot be loaded, or options that do not fit it.
     """
     size = window_of(window)
-    found = Watched(results(load(run, code), files, window=size, hop=hop, source=source))
+    predictor = load(run, code, epoch)
+    found = Watched(results(predictor, files, window=size, hop=hop, source=source))
     if form == "audacity":
         _label_tracks(found, output, len(files) == 1 and Path(files[0]).is_file())
     else:
-        lines = csv_lines(found) if form == "csv" else map(json_line, found)
+        told = partial(json_line, epoch=predictor.epoch)
+        lines = csv_lines(found) if form == "csv" else map(told, found)
         _write(lines, output)
     if found.bad:
         print(f"{found.bad} of {found.seen} recordings gave no answer.", file=sys.stderr)

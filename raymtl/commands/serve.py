@@ -7,10 +7,15 @@ from pathlib import Path
 import click
 
 from raymtl.engine.serve import serve
+from raymtl.kept import Epoch
 
 
-def serve_run(run: Path, host: str, port: int, replicas: int) -> None:
+def serve_run(run: Path, host: str, port: int, replicas: int, epoch: Epoch | None) -> None:
     """Serves until interrupted; says where."""
     if host not in ("127.0.0.1", "localhost", "::1"):
         click.echo(f"warning: {host} answers other machines too, and asks nobody who they are.")
-    serve(run, host, port, replicas, lambda url: click.echo(f"{url} answers; Ctrl-C ends it."))
+
+    def ready(url: str) -> None:
+        click.echo(f"{url} answers; Ctrl-C ends it.")
+
+    serve(run, host, port, replicas, ready, epoch)

@@ -24,7 +24,8 @@ def _head(predictor: Predictor) -> Iterator[str]:
     yield f"A network of `{cell['model']}` on `{cell['extraction']}`,"
     yield f"trained by raymtl on {', '.join(cell['combination'])}:"
     yield f"fold {record['fold']}, seed {record['seed']}, best epoch {record['best_epoch']} of"
-    yield f"{record['epochs']}. Address `{predictor.recipe.digest}`."
+    yield f"{record['epochs']}; the weights are those of epoch {predictor.epoch}."
+    yield f"Address `{predictor.recipe.digest}`."
     yield ""
 
 
@@ -62,7 +63,11 @@ def _data(predictor: Predictor) -> Iterator[str]:
 def _scores(predictor: Predictor) -> Iterator[str]:
     yield "## How good it is"
     yield ""
+    best = predictor.record["best_epoch"]
     yield "Test clips, scored once, at the epoch that validation chose:"
+    if predictor.epoch != best:
+        yield f"**that is epoch {best}; these weights, of epoch {predictor.epoch}, were not scored."
+        yield "`raymtl evaluate --epoch` does.**"
     yield ""
     yield "| source | task | metric | value |"
     yield "|---|---|---|--:|"

@@ -12,7 +12,7 @@ from typing import Any
 from raymtl.deploy.card import card
 from raymtl.deploy.checks import PREDICTIONS, agreement, made_sounds, on_waveforms, test_clips
 from raymtl.deploy.graphs import fixed_frames
-from raymtl.deploy.loading import RECORD, WEIGHTS, Contents, load
+from raymtl.deploy.loading import FACTS, RECORD, Contents, load
 from raymtl.deploy.onnx import OPSET, Graph, check_libraries, graph
 from raymtl.deploy.predictor import Predictor
 from raymtl.deploy.profile import profile
@@ -20,10 +20,11 @@ from raymtl.deploy.recipe import RECIPE
 from raymtl.durable import write_durably
 from raymtl.errors import PreflightError, StoreError, StudyError
 from raymtl.extraction.audio import Signal
+from raymtl.kept import Epoch, file_of
 from raymtl.tasks import Floats
 from raymtl.versions import versions
 
-FACTS, CARD = "artefact.json", "card.md"
+CARD = "card.md"
 FORMAT = 1
 _TIME = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal runs give equal files
 
@@ -44,6 +45,7 @@ def export(
     source: str | None = None,
     code: Sequence[str | Path] = (),
     recordings: Mapping[str, tuple[Floats, int]] | None = None,
+    epoch: Epoch | None = None,
 ) -> Exported:
     """Writes the artefact: a zip file, or, where `output` has no ending, a folder.
 
@@ -51,6 +53,7 @@ def export(
         source: whose signal and stages the graphs hold; without it, each task's own.
         recordings: name -> (waveform, rate): the graph from waveforms is held against
             `Predictor.predict` on them; without any, on made sounds.
+        epoch: whose weights: its number, ``best`` or ``last``; without it the best one's.
 
     Raises:
         PreflightError: for a library that is missing, or an output that is there already.
@@ -58,12 +61,14 @@ def export(
         StudyError: when tasks' sources differ in their stages and none is named.
     """
     _preflight(run, output)
-    predictor = load(run, code)
+    predictor = load(run, code, epoch)
     contents = Contents(run)
-    files = {name: contents.read(name) for name in (RECORD, RECIPE, WEIGHTS)}
+    weights = file_of(predictor.epoch, predictor.record)
+    files = {name: contents.read(name) for name in (RECORD, RECIPE, weights)}
     facts: dict[str, Any] = {
         "format": FORMAT,
         "run": predictor.recipe.run,
+        "epoch": predictor.epoch,
         "opset": OPSET,
         "graphs": {},
         "versions": versions(),

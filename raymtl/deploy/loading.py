@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +15,10 @@ from safetensors.torch import load as tensors
 from raymtl.deploy.predictor import Predictor
 from raymtl.deploy.recipe import RECIPE, Recipe
 from raymtl.durable import unsealed
-from raymtl.errors import StoreError
+from raymtl.errors import PreflightError, StoreError
+from raymtl.kept import Epoch, file_of, one_epoch
 
-RECORD, WEIGHTS = "record.json", "checkpoint/weights.safetensors"
+RECORD, FACTS = "record.json", "artefact.json"
 
 
 class Contents:
@@ -60,23 +62,30 @@ class Contents:
         return unsealed(self.read(name), f"{self.path}/{name}")
 
 
-def load(path: Path | str, code: Sequence[str | Path] = ()) -> Predictor:
+def load(
+    path: Path | str, code: Sequence[str | Path] = (), epoch: Epoch | None = None
+) -> Predictor:
     """The network of a run, or of an artefact that `raymtl export` wrote, ready to predict.
 
     Args:
         path: a run's folder, or the artefact's file or folder.
         code: modules or Python files of the user's own classes; nothing else of them is imported.
+        epoch: whose weights to take: its number, ``best`` or ``last``. Without it the best one's;
+            of an artefact those that it holds.
 
     Raises:
         StoreError: when something is missing or damaged, or made by code that is not here.
+        PreflightError: for an epoch whose weights were not kept, with those that were.
     """
     contents = Contents(Path(path))
     record = contents.sealed(RECORD)
-    _check(contents, record)
+    _check_recipe(contents, record)
+    number = _epoch(contents, record, epoch)
+    weights = file_of(number, record)
+    _check(contents, record, weights)
     recipe = Recipe.from_plain(contents.sealed(RECIPE), code)
     try:
-        weights = tensors(contents.read(WEIGHTS))
-        return Predictor(recipe, weights, record)
+        return Predictor(recipe, tensors(contents.read(weights)), record, number)
     except (SafetensorError, RuntimeError) as error:
         raise StoreError(
             f"{contents.path}: its weights do not fit its network ({error}). Expected both as "
@@ -84,15 +93,41 @@ def load(path: Path | str, code: Sequence[str | Path] = ()) -> Predictor:
         ) from error
 
 
-def _check(contents: Contents, record: dict[str, Any]) -> None:
-    """Whether network and weights are there and are those that the record speaks of."""
-    files = record.get("files", {})
-    if RECIPE not in files:
+def kept_of(path: Path) -> dict[str, Any]:
+    """The record of a run's folder or of an artefact, for what it says of kept epochs.
+
+    Raises:
+        StoreError: when it is missing or damaged.
+    """
+    return Contents(path).sealed(RECORD)
+
+
+def _epoch(contents: Contents, record: dict[str, Any], asked: Epoch | None) -> int:
+    """The number of the epoch that is meant; an artefact has one alone."""
+    own = json.loads(contents.read(FACTS)).get("epoch") if contents.has(FACTS) else None
+    if own is None:
+        return one_epoch("best" if asked is None else asked, record, str(record["run"]))
+    named = {"best": record["best_epoch"], "last": record["epochs"]}.get(str(asked), asked)
+    if asked is not None and named != own:
+        raise PreflightError(
+            f"{contents.path}: holds the weights of epoch {own} alone, not of {asked}. Export the "
+            f"run again: `raymtl export {record['run']} --epoch {asked}`."
+        )
+    return int(own)
+
+
+def _check_recipe(contents: Contents, record: dict[str, Any]) -> None:
+    if RECIPE not in record.get("files", {}):
         raise StoreError(
             f"{contents.path}: holds no {RECIPE}: the run was trained before runs kept their "
             "network whole. Delete its folder and run the sweep again."
         )
-    for name in (RECIPE, WEIGHTS):
+
+
+def _check(contents: Contents, record: dict[str, Any], weights: str) -> None:
+    """Whether network and weights are there and are those that the record speaks of."""
+    files = record["files"]
+    for name in (RECIPE, weights):
         found = hashlib.sha256(contents.read(name)).hexdigest()
         if found != files[name]["sha256"]:
             raise StoreError(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from raymtl.deploy.answers import Answer, answer
 from raymtl.deploy.recipe import Front, Recipe
-from raymtl.deploy.rows import Row, batches, rows_of
+from raymtl.deploy.rows import Row, batches, cut_rows, rows_of
 from raymtl.deploy.sounds import Piece, Spans, from_file, from_memory, of_segments, spans
 from raymtl.errors import AudioError, StudyError
 from raymtl.extraction.audio import Signal
@@ -29,12 +29,13 @@ class Predictor:
     """Answers of one network; made by `raymtl.load`.
 
     recipe: what it is. record: how it was trained and scored, as its run's record.json says.
+    epoch: whose weights it has.
     """
 
     def __init__(
-        self, recipe: Recipe, weights: Mapping[str, Tensor], record: Mapping[str, Any]
+        self, recipe: Recipe, weights: Mapping[str, Tensor], record: Mapping[str, Any], epoch: int
     ) -> None:
-        self.recipe, self.record = recipe, dict(record)
+        self.recipe, self.record, self.epoch = recipe, dict(record), epoch
         self.tasks: dict[str, Task] = {task.name: task for task in recipe.tasks}
         self.network = recipe.model.build(recipe.shape, recipe.tasks, 0)
         self.network.load_state_dict(dict(weights))
@@ -138,6 +139,13 @@ class Predictor:
         """Head -> (rows, outputs) probabilities, and the rows, in the order of the pieces."""
         front, shape = self.recipe.fronts[source], self.recipe.shape
         rows = rows_of(pieces, front, self.recipe.extraction, shape)
+        return self.scores_of(source, heads, rows), rows
+
+    def scores_of(
+        self, source: str, heads: Sequence[str], rows: Sequence[Row]
+    ) -> dict[str, Floats]:
+        """Head -> (rows, outputs) probabilities."""
+        front, shape = self.recipe.fronts[source], self.recipe.shape
         found = {
             head: np.zeros((len(rows), self.tasks[head].outputs), np.float32) for head in heads
         }
@@ -146,7 +154,13 @@ class Predictor:
             for places, inputs in batches(rows, front, shape):
                 for head, output in self.network(inputs, list(heads)).items():
                     found[head][places] = self.tasks[head].scores(output.float()).numpy()
-        return found, rows
+        return found
+
+    def stored(self, source: str, matrices: Sequence[Floats]) -> list[Row]:
+        """Rows of clips whose features, (channels, frames, features) each, a store has."""
+        heard = [(0.0, 0.0)] * len(matrices)
+        front, shape = self.recipe.fronts[source], self.recipe.shape
+        return cut_rows(matrices, heard, front, self.recipe.extraction, shape)
 
     def _answers(
         self, source: str, heads: Sequence[str], pieces: Iterable[Piece]

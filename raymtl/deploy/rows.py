@@ -44,6 +44,23 @@ def rows_of(
     """
     waves, raised = [piece.wave for piece in pieces], [piece.raised for piece in pieces]
     matrices = extract_shared([extraction], waves, front.rate, raised)[0]
+    return cut_rows(matrices, [(p.start, p.end) for p in pieces], front, extraction, shape)
+
+
+def cut_rows(
+    matrices: Sequence[Floats],
+    heard: Sequence[tuple[float, float]],
+    front: Front,
+    extraction: Extraction,
+    shape: InputShape,
+) -> list[Row]:
+    """Features, (channels, frames, features) each, cut into rows as the fitted stages say.
+
+    heard: seconds of the recording that each was made of.
+
+    Raises:
+        AudioError: for features of another shape than the network was made for.
+    """
     frames = np.array([matrix.shape[1] for matrix in matrices], np.int64)
     clips, starts = front.stages.rows(frames)
     lengths = front.stages.lengths(frames[clips], starts)
@@ -51,8 +68,9 @@ def rows_of(
     for clip, start, length in zip(clips.tolist(), starts.tolist(), lengths.tolist(), strict=True):
         _check(matrices[clip], front, shape)
         values = matrices[clip][:, start : start + length]
-        heard = _seconds(pieces[clip], start, length, front, extraction)
-        found.append(Row(values, start, *heard, clip))
+        begin, end = heard[clip]
+        seconds = _seconds(begin, end, start, length, front, extraction)
+        found.append(Row(values, start, *seconds, clip))
     return found
 
 
@@ -96,11 +114,11 @@ def _check(matrix: Floats, front: Front, shape: InputShape) -> None:
 
 
 def _seconds(
-    piece: Piece, start: int, length: int, front: Front, extraction: Extraction
+    begin: float, end: float, start: int, length: int, front: Front, extraction: Extraction
 ) -> tuple[float, float]:
-    """What a row heard of the recording."""
+    """What a row heard of the recording, of which its piece is from `begin` to `end`."""
     rate = extraction.frame_rate(front.rate) if front.rate else 0.0
     if not rate:
-        return piece.start, piece.end
-    first = piece.start + start / rate
-    return first, min(first + length / rate, piece.end)
+        return begin, end
+    first = begin + start / rate
+    return first, min(first + length / rate, end)

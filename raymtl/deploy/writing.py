@@ -13,9 +13,14 @@ from raymtl.deploy.files import Result
 COLUMNS = ("file", "task", "start", "end", "label", "score", "error")
 
 
-def json_line(result: Result) -> str:
-    """One recording: file, and tasks {name: labels, scores, start, end, windows} or error."""
+def json_line(result: Result, epoch: int | None = None) -> str:
+    """One recording: file, and tasks {name: labels, scores, start, end, windows} or error.
+
+    epoch: of the weights that answered; left out when None.
+    """
     said: dict[str, object] = {"file": result.file}
+    if epoch is not None:
+        said["epoch"] = epoch
     if result.error:
         said["error"] = result.error
     else:

@@ -17,6 +17,7 @@ from raymtl.deploy import load
 from raymtl.engine.cluster import connected
 from raymtl.engine.options import SweepOptions
 from raymtl.errors import DecodingError, PreflightError, RaymtlError
+from raymtl.kept import Epoch
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -35,14 +36,14 @@ _HEADERS = {
 class Listener:
     """What one replica does: it holds the network and answers one request after the other."""
 
-    def __init__(self, run: str) -> None:
-        self._predictor = load(Path(run))
+    def __init__(self, run: str, epoch: Epoch | None = None) -> None:
+        self._predictor = load(Path(run), epoch=epoch)
         recipe = self._predictor.recipe
         self._window = min(map(self._predictor.hears, recipe.fronts.values()))
         self._about = {
             "name": recipe.run,
             "text": f"Tasks: {', '.join(self._predictor.tasks)}. Learnt from "
-            f"{', '.join(self._predictor.sources)}.",
+            f"{', '.join(self._predictor.sources)}. Weights of epoch {self._predictor.epoch}.",
         }
 
     async def __call__(self, request: Request) -> Response:
@@ -100,19 +101,25 @@ def _refused(status: int, reason: str) -> Response:
 
 
 def serve(
-    run: Path, host: str, port: int, replicas: int, ready: Callable[[str], None] = lambda url: None
+    run: Path,
+    host: str,
+    port: int,
+    replicas: int,
+    ready: Callable[[str], None] = lambda url: None,
+    epoch: Epoch | None = None,
 ) -> None:
     """Serves a run, or what was exported of one, until interrupted.
 
     Args:
         host: ``127.0.0.1`` answers this machine alone.
         ready: told the address once it answers.
+        epoch: whose weights: its number, ``best`` or ``last``; without it the best one's.
 
     Raises:
         StoreError: when there is no such run.
         PreflightError: when Ray Serve is not installed, or the port is taken.
     """
-    load(run)  # what is wrong with it is said now, not by a replica
+    load(run, epoch=epoch)  # what is wrong with it is said now, not by a replica
     try:
         from ray import serve as ray_serve
     except ImportError as error:
@@ -124,7 +131,7 @@ def serve(
         try:
             ray_serve.start(http_options={"host": host, "port": port, "location": "HeadOnly"})
             deployment = ray_serve.deployment(num_replicas=replicas)(Listener)
-            ray_serve.run(deployment.bind(str(run.resolve())), name="raymtl")
+            ray_serve.run(deployment.bind(str(run.resolve()), epoch), name="raymtl")
             ready(f"http://{host}:{port}/")
             while True:
                 time.sleep(1)

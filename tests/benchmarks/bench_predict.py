@@ -38,7 +38,7 @@ def network(model: Model) -> Predictor:
     front = Front(Signal(rate=16_000), 16_000, SECONDS, stages, ("emotion", "speaker"))
     shape = InputShape(1, frames, BANDS)
     recipe = Recipe("bench", "", LogMel(bands=BANDS), model, shape, TASKS, {"source": front})
-    return Predictor(recipe, model.build(shape, TASKS, 0).state_dict(), {})
+    return Predictor(recipe, model.build(shape, TASKS, 0).state_dict(), {}, 1)
 
 
 def times_real(call: Callable[[], object], seconds: float) -> float:
