@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from raymtl.errors import DecodingError, ReaderError
+from raymtl.extraction.databases import database
 from raymtl.extraction.hdf5 import hdf5
-from raymtl.extraction.rows import database
 from raymtl.reading.tables import audio_files, extra, rows
 
 HOME = "http://millionsongdataset.com"

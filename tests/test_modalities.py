@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from raymtl.models.cnn import SharedCnn
 from raymtl.plan import Plan
 from raymtl.plan.estimate import estimate
 from raymtl.plan.written import write_plan
+from raymtl.results.records import PREDICTIONS
 from raymtl.results.report import write_report
 from raymtl.results.table import collect
 from raymtl.study import load_study
@@ -232,3 +234,48 @@ def test_folds_over_people_need_no_official_parts(data: Path, tmp_path: Path) ->
     plan = plan_of(_study("faces"), data, tmp_path, folds=KFold(4))
     assert len(plan.splits) == 4
     assert sum(len(split.parts["celeba.Male"].test) for split in plan.splits) == 96
+
+
+def _predicted(run: Path, target: Path) -> tuple[int, dict[str, dict[str, dict[str, float]]]]:
+    """Exit code of `raymtl predict`; and file -> task -> scores."""
+    done = CliRunner().invoke(main, ["predict", str(run), str(target)])
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    told = [line for line in lines if "error" not in line]
+    return done.exit_code, {
+        line["file"]: {
+            task: each.get("scores") or {"value": each["value"]}
+            for task, each in line["tasks"].items()
+        }
+        for line in told
+    }
+
+
+def _expected(run: Path, name: Callable[[str], str]) -> Iterator[tuple[str, str, list[float]]]:
+    for row in pq.read_table(run / PREDICTIONS).to_pylist():
+        yield name(row["id"]), row["task"], row["scores"]
+
+
+def test_a_folder_of_images_is_answered_as_in_training(faces: Plan, data: Path) -> None:
+    job = max(faces.runs, key=lambda job: len(job.sources))
+    run = faces.sweep / "runs" / job.run
+    paths = {r.id: r.path for p in faces.corpora.sources.values() for r in p.rows}
+    code, said = _predicted(run, data / "celeba")
+    assert code == 0
+    for file, task, scores in _expected(run, lambda clip: str(paths[clip])):
+        np.testing.assert_allclose(list(said[file][task].values()), scores, atol=1e-6)
+
+
+def test_every_row_of_a_table_is_answered_as_in_training(songs: Plan, tmp_path: Path) -> None:
+    """A network that learnt from the rows of a database; what is none is said in its place."""
+    job = max(songs.runs, key=lambda job: len(job.sources))
+    run = songs.sweep / "runs" / job.run
+    (table,) = {r.path for p in songs.corpora.sources.values() for r in p.rows}
+    code, said = _predicted(run, Path(table))
+    assert code == 0
+    for file, task, scores in _expected(run, lambda clip: f"{table}/{clip.rpartition('/')[2]}"):
+        np.testing.assert_allclose(list(said[file][task].values()), scores, atol=1e-6)
+    (tmp_path / "none.db").write_bytes(b"nothing")
+    done = CliRunner().invoke(main, ["predict", str(run), str(tmp_path)])
+    assert (done.exit_code, "no SQLite file" in done.stderr) == (1, True)
+    done = CliRunner().invoke(main, ["predict", str(run), table, "--window", "1"])
+    assert (done.exit_code, "windows of tables" in done.output) == (2, True)

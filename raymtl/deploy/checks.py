@@ -107,7 +107,7 @@ def on_waveforms(
     assert isinstance(front.signal, Signal)
     for name, (wave, rate) in waves.items():
         span = [(0.0, wave.shape[-1] / rate)]
-        pieces = from_memory(wave, rate, front.signal, span)
+        pieces = list(from_memory(wave, rate, front.signal, span))
         expected, rows = predictor.scores(graph.source, list(graph.heads), pieces)
         if pieces[0].wave.shape[1] < graph.least:
             continue

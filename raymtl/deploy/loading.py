@@ -78,6 +78,7 @@ def load(
         PreflightError: for an epoch whose weights were not kept, with those that were.
     """
     contents = Contents(Path(path))
+    _is_one(contents)
     record = contents.sealed(RECORD)
     _check_recipe(contents, record)
     number = _epoch(contents, record, epoch)
@@ -93,13 +94,30 @@ def load(
         ) from error
 
 
+def _is_one(contents: Contents) -> None:
+    """Whether it is a run or an artefact at all."""
+    path = contents.path
+    runs = sorted(each.name for each in path.glob("runs/*") if each.is_dir())
+    if runs:
+        raise StoreError(
+            f"{path}: a sweep of {len(runs)} run(s), not a run. Name one: {path / 'runs' / runs[0]}"
+        )
+    if path.is_dir() and not (path / RECORD).is_file():
+        raise StoreError(
+            f"{path}: holds no {RECORD}, so it is neither a finished run nor what `raymtl export` "
+            "wrote. Name one, or finish the run: `raymtl sweep`."
+        )
+
+
 def kept_of(path: Path) -> dict[str, Any]:
     """The record of a run's folder or of an artefact, for what it says of kept epochs.
 
     Raises:
         StoreError: when it is missing or damaged.
     """
-    return Contents(path).sealed(RECORD)
+    contents = Contents(path)
+    _is_one(contents)
+    return contents.sealed(RECORD)
 
 
 def _epoch(contents: Contents, record: dict[str, Any], asked: Epoch | None) -> int:

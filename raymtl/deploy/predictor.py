@@ -15,9 +15,18 @@ from torch import Tensor
 from raymtl.deploy.answers import Answer, answer
 from raymtl.deploy.recipe import Front, Recipe
 from raymtl.deploy.rows import Row, batches, cut_rows, rows_of
-from raymtl.deploy.sounds import Piece, Spans, from_file, from_memory, of_segments, spans
+from raymtl.deploy.sounds import (
+    Piece,
+    Spans,
+    checked,
+    from_file,
+    from_memory,
+    of_segments,
+    spans,
+)
 from raymtl.errors import AudioError, StudyError
 from raymtl.extraction.audio import Signal
+from raymtl.extraction.rows import TableDecoding
 from raymtl.tasks import Floats, Task
 
 Window = float | Literal["auto"] | None
@@ -48,7 +57,7 @@ class Predictor:
 
     def predict(
         self,
-        waveform: npt.NDArray[Any],
+        waveform: npt.NDArray[Any] | Tensor,
         rate: int,
         *,
         window: Window = None,
@@ -58,7 +67,8 @@ class Predictor:
         """Task -> what the network says of one recording.
 
         Args:
-            waveform: (samples,) or (channels, samples), float at full scale 1; rate: its, in Hz.
+            waveform: (samples,) or (channels, samples), float at full scale 1, of numpy or torch;
+                rate: its, in Hz.
             window: seconds to hear at a time; None takes the recording as training takes a clip
                 (of a long one it may hear the beginning alone: see `Answer.end`); ``auto`` cuts
                 windows where it is longer than every clip of training.
@@ -69,7 +79,8 @@ class Predictor:
             StudyError: when it is not clear whose stages to use, or the network takes no sound.
             AudioError: for a waveform that is none.
         """
-        length = np.shape(waveform)[-1] / rate
+        wave = checked(waveform, rate)
+        length = wave.shape[1] / rate
         answers: dict[str, Answer] = {}
         for name, heads in self.fronts(source).items():
             front = self.recipe.fronts[name]
@@ -80,18 +91,22 @@ class Predictor:
             if front.signal.rate is None and rate != front.rate:
                 raise AudioError(f"{rate} Hz; the network learnt from {front.rate} Hz alone.")
             at = self._spans(front, length, window, hop)
-            answers |= self._answers(name, heads, from_memory(waveform, rate, front.signal, at))
+            answers |= self._answers(name, heads, from_memory(wave, rate, front.signal, at))
         return {task: answers[task] for task in self.tasks if task in answers}
 
     def predict_file(
         self,
         path: Path | str,
         *,
+        key: str | None = None,
         window: Window = None,
         hop: float | None = None,
         source: str | None = None,
     ) -> dict[str, Answer]:
         """As `predict`, of a file, decoded as in training; long ones are never in memory whole.
+
+        Args:
+            key: of a file that holds many clips (a table), the one that is meant.
 
         Raises:
             DecodingError: why it cannot be decoded.
@@ -105,8 +120,18 @@ class Predictor:
                 if front.signal.rate is None and head.rate != front.rate:
                     raise AudioError(f"{head.rate} Hz; the network learnt from {front.rate} Hz.")
                 at = self._spans(front, head.frames / head.rate, window, hop)
-            answers |= self._answers(name, heads, from_file(path, front.signal, at))
+            answers |= self._answers(name, heads, from_file(path, front.signal, at, key))
         return {task: answers[task] for task in self.tasks if task in answers}
+
+    def keys(self, path: Path | str, source: str | None = None) -> list[str]:
+        """Keys of the clips that a table holds; none where a file is one clip.
+
+        Raises:
+            DecodingError: for a table that cannot be used.
+        """
+        signals = [self.recipe.fronts[name].signal for name in self.fronts(source)]
+        tables = [signal for signal in signals if isinstance(signal, TableDecoding)]
+        return tables[0].keys(Path(path)) if tables else []
 
     def fronts(self, source: str | None = None) -> dict[str, list[str]]:
         """Source -> heads that are answered behind its signal and stages.
@@ -177,14 +202,15 @@ class Predictor:
 
     def _spans(self, front: Front, seconds: float, window: Window, hop: float | None) -> Spans:
         signal = front.signal
+        for number in (window, hop):
+            if isinstance(number, int | float) and not 0 < number < float("inf"):
+                raise StudyError(f"window {window}, hop {hop}; expected seconds above 0.")
         if window is None or (window == "auto" and seconds <= front.longest):
             if isinstance(signal, Signal) and signal.segments is not None:
                 return of_segments(seconds, signal.segments)
             return [(0.0, seconds)]
         size = self.hears(front) if window == "auto" else window
-        step = hop or (size if front.stages.windows else size / 2)
-        if not (size > 0 and step > 0):
-            raise StudyError(f"window {size} s, hop {step} s; expected numbers above 0.")
+        step = hop if hop is not None else size if front.stages.windows else size / 2
         return spans(seconds, size, step)
 
     def hears(self, front: Front) -> float:

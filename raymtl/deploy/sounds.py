@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from raymtl.errors import AudioError, DecodingError
 from raymtl.extraction import riff
-from raymtl.extraction.audio import Segments, Signal
+from raymtl.extraction.audio import Segments, Signal, kept_channels
 from raymtl.extraction.resampling import resample_many
 from raymtl.extraction.signals import ClipRow, Decoding, Floats
-from raymtl.extraction.sound import finite
+from raymtl.extraction.sound import Recording, check, finite, open_recording
 
+_AT_ONCE = 64  # spans of a waveform that are resampled at a time
+_VALUES = 1 << 22  # samples of a long recording in memory at a time
 _MARGIN = 1e-6  # seconds by which sums of seconds may be off
 
 
@@ -67,43 +70,89 @@ def whole(signal: Decoding) -> Decoding:
     return replace(signal, segments=None) if isinstance(signal, Signal) else signal
 
 
-def from_memory(waveform: npt.NDArray[Any], rate: int, signal: Signal, at: Spans) -> list[Piece]:
+def from_memory(
+    waveform: npt.NDArray[Any], rate: int, signal: Signal, at: Spans
+) -> Iterator[Piece]:
     """The given spans of a waveform, (samples,) or (channels, samples), float at full scale 1.
 
     Raises:
         AudioError: for another shape, integers, NaN, or channels or a rate that the signal refuses.
     """
-    native = _downmixed(_checked(waveform), signal)
-    cut = [native[:, round(a * rate) : max(round(b * rate), round(a * rate) + 1)] for a, b in at]
-    if signal.seconds is not None:
-        cut = [wave[:, : round(signal.seconds * rate)] for wave in cut]
-    wanted = signal.rate or rate
-    waves = resample_many([np.ascontiguousarray(w) for w in cut], [rate] * len(cut), wanted)
-    return [
-        Piece(_exactly(wave, signal, wanted), a, b, rate < wanted)
-        for wave, (a, b) in zip(waves, at, strict=True)
-        if wave is not None
-    ]
+    native = _downmixed(checked(waveform, rate), signal)
+    for first in range(0, len(at), _AT_ONCE):
+        some = at[first : first + _AT_ONCE]
+        cut = [native[:, a:b] for a, b in (_samples(span, rate) for span in some)]
+        yield from _resampled(cut, some, rate, signal)
 
 
-def from_file(path: Path, signal: Decoding, at: Spans | None) -> Iterator[Piece]:
-    """The given spans of a recording, decoded as in training; None: a file that is no sound.
+def from_file(
+    path: Path, signal: Decoding, at: Spans | None, key: str | None = None
+) -> Iterator[Piece]:
+    """The given spans of a recording, decoded as in training; None: a file that is no sound, of
+    which the key says which clip is meant.
 
     Raises:
         DecodingError: why it cannot be decoded.
     """
     plain = whole(signal)
     if at is None:
-        yield from _decoded([ClipRow(path.name, str(path))], plain, [(0.0, 0.0)], signal)
+        clip = path.name if key is None else f"{path.name}/{key}"
+        yield from _decoded([ClipRow(clip, str(path))], plain, [(0.0, 0.0)], signal)
         return
     if len(at) == 1 and at[0][0] == 0.0:  # the fast way: read at once
         yield from _decoded([ClipRow(path.name, str(path))], plain, at, signal)
         return
-    count = plain.pack(at[0][1] - at[0][0])
-    for first in range(0, len(at), count):
-        part = at[first : first + count]
-        rows = [ClipRow(path.name, str(path), a, b) for a, b in part]
-        yield from _decoded(rows, plain, part, signal)
+    assert isinstance(signal, Signal)
+    recording = open_recording(str(path), whole=False)
+    try:
+        yield from _streamed(recording, signal, at)
+    finally:
+        recording.close()
+
+
+def _streamed(recording: Recording, signal: Signal, at: Spans) -> Iterator[Piece]:
+    """Windows of a recording that is read once, forwards: seeking in MP3 gives other samples."""
+    mono, rate = signal.channels == "mono", recording.rate
+    kept = kept_channels(recording.channels, signal.channels)
+    held, begin = np.empty((kept, 0), np.float32), 0
+    for some in _groups(at, _VALUES / rate / kept):
+        first, last = _samples(some[0], rate)[0], min(_samples(some[-1], rate)[1], recording.frames)
+        while begin + held.shape[1] < last:
+            end = begin + held.shape[1]
+            held = held[:, max(min(first - begin, held.shape[1]), 0) :]
+            begin = end - held.shape[1]
+            more = recording.read(end, min(end + _VALUES, last), mono, kept)
+            held = np.concatenate([held, more], axis=1)
+        cut = [held[:, a - begin : b - begin] for a, b in (_samples(span, rate) for span in some)]
+        yield from _resampled(cut, some, rate, signal)
+
+
+def _groups(at: Spans, most: float) -> Iterator[Spans]:
+    """Spans that follow each other, together no longer than so many seconds, if not one alone."""
+    group: Spans = []
+    for span in at:
+        if group and span[1] - group[0][0] > most:
+            yield group
+            group = []
+        group.append(span)
+    yield group
+
+
+def _samples(span: tuple[float, float], rate: int) -> tuple[int, int]:
+    """The first sample of a span, and the one behind its last; never none."""
+    first = round(span[0] * rate)
+    return first, max(round(span[1] * rate), first + 1)
+
+
+def _resampled(cut: Sequence[Floats], at: Spans, rate: int, signal: Signal) -> Iterator[Piece]:
+    """Spans at their native rate to pieces at the signal's."""
+    wanted = signal.rate or rate
+    most = None if signal.seconds is None else round(signal.seconds * rate)
+    brief = [np.ascontiguousarray(wave[:, :most]) for wave in cut]
+    waves = resample_many(brief, [rate] * len(cut), wanted)
+    for wave, (start, end) in zip(waves, at, strict=True):
+        assert wave is not None
+        yield Piece(_exactly(wave, signal, wanted), start, end, rate < wanted)
 
 
 def _decoded(
@@ -118,18 +167,30 @@ def _decoded(
         yield Piece(wave, start, end, raised)
 
 
-def _checked(waveform: npt.NDArray[Any]) -> Floats:
-    wave = np.atleast_2d(np.asarray(waveform))
+def checked(waveform: npt.NDArray[Any] | Tensor, rate: float) -> Floats:
+    """A waveform of the caller's as (channels, samples) float32.
+
+    Raises:
+        AudioError: for another shape, integers, NaN, no samples, or a rate that is none.
+    """
+    given = waveform.detach().cpu() if isinstance(waveform, Tensor) else waveform
+    given = given.float() if isinstance(given, Tensor) and given.is_floating_point() else given
+    wave = np.atleast_2d(np.asarray(given))
     if wave.ndim != 2 or not np.issubdtype(wave.dtype, np.floating):
         raise AudioError(
-            f"a waveform of {wave.dtype} and shape {np.shape(waveform)}; expected floats at full "
+            f"a waveform of {wave.dtype} and shape {np.shape(given)}; expected floats at full "
             "scale 1, (samples,) or (channels, samples). Divide 16-bit samples by 32768."
         )
-    if not wave.shape[1] or wave.shape[0] > wave.shape[1]:
+    if wave.shape[0] > wave.shape[1] > 0:
         raise AudioError(
             f"a waveform of {wave.shape[0]} channels and {wave.shape[1]} samples; expected "
             "(samples,) or (channels, samples). Transpose it."
         )
+    if not wave.size:
+        raise AudioError("a waveform without samples.")
+    if rate != round(rate):
+        raise AudioError(f"rate {rate} Hz; expected a whole number.")
+    check(round(rate), *wave.shape)
     return finite(wave.astype(np.float32, copy=False))
 
 

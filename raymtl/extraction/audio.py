@@ -186,7 +186,7 @@ def _open(row: ClipRow) -> Recording | AudioError:
 def _read(recording: Recording, row: ClipRow, signal: Signal) -> Floats:
     """The clip's part of a recording, downmixed, at the native rate."""
     first, last = _range(recording, row, signal)
-    kept = _kept_channels(recording.channels, signal.channels)
+    kept = kept_channels(recording.channels, signal.channels)
     if (last - first) * kept > MAX_SAMPLES:
         raise AudioError(
             f"{(last - first) / recording.rate:.0f} s of {kept} channel(s) at {recording.rate} Hz "
@@ -216,7 +216,12 @@ def beyond(start: float | None, end: float | None, seconds: float) -> str:
     )
 
 
-def _kept_channels(found: int, wanted: str | int) -> int:
+def kept_channels(found: int, wanted: str | int) -> int:
+    """Channels of a decoded recording, of those found in its file.
+
+    Raises:
+        AudioError: when it does not have as many as are wanted.
+    """
     if wanted == "mono":
         return 1
     if wanted == "stereo":

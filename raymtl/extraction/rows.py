@@ -10,23 +10,19 @@ import os
 import sqlite3
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from raymtl.errors import DecodingError, StudyError
+from raymtl.extraction.databases import DATABASES, asked, database, quoted, strings
 from raymtl.extraction.signals import ClipRow, Decoded, Decoding, Floats, Header, Skipped
-
-DATABASES = (".db", ".sqlite", ".sqlite3")
-_ASKED = 500  # keys in one query: below SQLite's least limit of 999
 
 
 @dataclass(frozen=True)
@@ -53,6 +49,14 @@ class TableDecoding(Decoding):
                 if isinstance(found, str):
                     skipped.append(Skipped(row.id, row.path, found))
         return Decoded(waves, 0, skipped, [False] * len(rows))
+
+    def keys(self, path: Path) -> list[str]:
+        """Keys of all clips that a file holds; none where a file is one clip.
+
+        Raises:
+            DecodingError: when the file is none of use.
+        """
+        return []
 
     def content(self, row: ClipRow, sha256: str) -> str:
         """A row of a file, not the file: clips that share one are not the same."""
@@ -96,6 +100,10 @@ class Words(TableDecoding):
             base.execute(f"{self._select} LIMIT 0")
             return Header(len(self._vocabulary(base)), 0, 1)
 
+    def keys(self, path: Path) -> list[str]:
+        with database(path) as base:
+            return strings(base, f"SELECT DISTINCT {quoted(self.key)} FROM {quoted(self.counts)}")
+
     def pack(self, seconds: float) -> int:
         return 2_000
 
@@ -108,11 +116,11 @@ class Words(TableDecoding):
 
     @property
     def _select(self) -> str:
-        names = ", ".join(map(_name, (self.key, self.word, self.count)))
-        return f"SELECT {names} FROM {_name(self.counts)}"
+        names = ", ".join(map(quoted, (self.key, self.word, self.count)))
+        return f"SELECT {names} FROM {quoted(self.counts)}"
 
     def _vocabulary(self, base: sqlite3.Connection) -> list[str]:
-        query = f"SELECT {_name(self.word)} FROM {_name(self.vocabulary)} ORDER BY rowid LIMIT ?"
+        query = f"SELECT {quoted(self.word)} FROM {quoted(self.vocabulary)} ORDER BY rowid LIMIT ?"
         words = [str(word) for (word,) in base.execute(query, (self.most or -1,))]
         if not words or len(set(words)) < len(words):
             raise DecodingError(
@@ -124,7 +132,7 @@ class Words(TableDecoding):
         self, base: sqlite3.Connection, keys: Sequence[str], places: dict[str, int]
     ) -> Iterator[tuple[str, Floats]]:
         bags: dict[str, Floats] = {}
-        for key, word, count in _asked(base, self._select, self.key, keys):
+        for key, word, count in asked(base, self._select, self.key, keys):
             if key not in bags:
                 bags[key] = np.zeros((1, 1, len(places)), np.float32)
             if word in places:
@@ -162,10 +170,16 @@ class Columns(TableDecoding):
             _loaded(self, str(path), *_state(path))
         return Header(1, 0, 1)
 
+    def keys(self, path: Path) -> list[str]:
+        if path.suffix.lower() not in DATABASES:
+            return list(_loaded(self, str(path), *_state(path))[0])
+        with database(path) as base:
+            return strings(base, f"SELECT {quoted(self.key)} FROM {quoted(self.table)}")
+
     def read(self, path: Path, keys: Sequence[str]) -> Iterator[Floats | str]:
         if path.suffix.lower() in DATABASES:
             with database(path) as base:
-                rows = {str(row[0]): row[1:] for row in _asked(base, self._select, self.key, keys)}
+                rows = {str(row[0]): row[1:] for row in asked(base, self._select, self.key, keys)}
             wanted = [rows.get(key) for key in keys]
         else:
             index, cells = _loaded(self, str(path), *_state(path))
@@ -177,8 +191,8 @@ class Columns(TableDecoding):
     def _select(self) -> str:
         if not self.table:
             raise StudyError("Columns: an SQLite file needs the name of its table: table=...")
-        names = ", ".join(map(_name, (self.key, *self.columns)))
-        return f"SELECT {names} FROM {_name(self.table)}"
+        names = ", ".join(map(quoted, (self.key, *self.columns)))
+        return f"SELECT {names} FROM {quoted(self.table)}"
 
     def _array(self, cells: Sequence[Any]) -> Floats | str:
         return filled([_number(cell) for cell in cells], self.missing, self.columns)
@@ -203,35 +217,6 @@ def _number(cell: Any) -> float:
         return float(cell)
     except (TypeError, ValueError):
         return float("inf")
-
-
-@contextmanager
-def database(path: Path) -> Iterator[sqlite3.Connection]:
-    """An SQLite file that nobody writes: opened read-only, without locks or journals beside it.
-
-    Raises:
-        DecodingError: when it is none, or lacks a table or column that is asked for.
-    """
-    uri = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
-    try:
-        with closing(sqlite3.connect(uri, uri=True)) as base:
-            yield base
-    except sqlite3.Error as error:
-        raise DecodingError(f"no SQLite file with what is asked for ({error}).") from error
-
-
-def _name(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def _asked(
-    base: sqlite3.Connection, select: str, key: str, keys: Sequence[str]
-) -> Iterator[tuple[Any, ...]]:
-    """The rows of the keys, a few keys a query."""
-    for at in range(0, len(keys), _ASKED):
-        some = keys[at : at + _ASKED]
-        marks = ", ".join("?" * len(some))
-        yield from base.execute(f"{select} WHERE {_name(key)} IN ({marks})", some)
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -15,8 +15,10 @@ from click.testing import CliRunner
 
 import raymtl
 from raymtl.cli import main
+from raymtl.deploy import sounds
 from raymtl.deploy.sounds import spans
 from raymtl.errors import AudioError, StoreError, StudyError
+from raymtl.extraction.audio import Signal
 from raymtl.plan import Plan
 
 
@@ -47,6 +49,65 @@ def test_a_folder_with_a_broken_file(runs: list[Path], folder: Path) -> None:
     scores = lines[0]["tasks"]["digit"]["scores"]
     assert sum(scores.values()) == pytest.approx(1, abs=1e-5)
     assert lines[0]["tasks"]["digit"]["labels"] == [max(scores, key=scores.__getitem__)]
+
+
+def test_links_are_followed_and_their_faults_are_said_in_place(
+    runs: list[Path], folder: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    shutil.copy(folder / "a.wav", outside / "c.wav")
+    (folder / "broken.wav").unlink()
+    (folder / "far").symlink_to(outside)
+    (folder / "deeper" / "round").symlink_to(folder)
+    (folder / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    (folder / "linked.wav").symlink_to(outside / "c.wav")
+    code, out, err = predict(runs[0], str(folder), str(tmp_path / "missing"))
+    lines = {line["file"]: line for line in map(json.loads, out.splitlines())}
+    names = {Path(file).name: "tasks" in line for file, line in lines.items()}
+    assert code == 1
+    assert names == {"a.wav": True, "b.wav": True, "c.wav": True, "gone.wav": False,
+                     "linked.wav": True, "missing": False}  # fmt: skip
+    assert "gone.wav: a link to a file that is not there." in err
+    assert "2 of 6 recordings gave no answer." in err
+
+
+@pytest.mark.parametrize(
+    "words", [("--hop", "0"), ("--hop", "-1"), ("--window", "1", "--hop", "0")]
+)
+def test_windows_that_are_none(runs: list[Path], folder: Path, words: tuple[str, ...]) -> None:
+    code, out, _ = predict(runs[0], str(folder / "a.wav"), *words)
+    assert (code, out) == (2, "")
+    with pytest.raises(StudyError, match="expected seconds above 0"):
+        raymtl.load(runs[0]).predict_file(folder / "a.wav", hop=0.0)
+
+
+@pytest.mark.parametrize("form", ["wav", "flac", "mp3", "ogg"])
+def test_windows_are_those_of_the_whole_recording(form: str, tmp_path: Path) -> None:
+    """Read in parts, forwards, by whichever decoder; against libsndfile's whole file."""
+    rng, path = np.random.default_rng(0), tmp_path / f"long.{form}"
+    noise = np.convolve(rng.normal(0, 0.1, 16_000 * 40), np.ones(4) / 4)
+    soundfile.write(path, np.stack([noise, noise / 2], axis=1), 16_000)
+    whole = soundfile.read(path, dtype="float32")[0].mean(axis=1)
+    at = [*spans(30.0, 1.0, 0.3), (35.0, 36.0)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sounds, "_VALUES", 50_000)
+        pieces = list(sounds.from_file(path, Signal(rate=16_000), at))
+    assert [(piece.start, piece.end) for piece in pieces] == at
+    for piece in pieces:
+        first = round(16_000 * piece.start)
+        np.testing.assert_allclose(piece.wave[0], whole[first : first + 16_000], atol=1e-6)
+
+
+def test_a_wave_file_that_is_still_being_written(runs: list[Path], folder: Path) -> None:
+    """As recorders and ffmpeg pipe them: sizes in the header are not known yet."""
+    content = bytearray((folder / "a.wav").read_bytes())
+    at = content.index(b"data") + 4
+    content[4:8] = content[at : at + 4] = b"\xff" * 4
+    _, of_file, _ = predict(runs[0], str(folder / "a.wav"))
+    code, of_input, _ = predict(runs[0], "-", stdin=bytes(content))
+    assert code == 0
+    assert json.loads(of_input)["tasks"] == json.loads(of_file)["tasks"]
 
 
 def test_standard_input_is_as_the_file(runs: list[Path], folder: Path) -> None:
@@ -112,6 +173,12 @@ def test_what_is_no_waveform(runs: list[Path]) -> None:
         predictor.predict(np.zeros(8_000, np.int16), 8_000)
     with pytest.raises(AudioError, match="NaN"):
         predictor.predict(np.full(8_000, np.nan), 8_000)
+    with pytest.raises(AudioError, match="without samples"):
+        predictor.predict(np.zeros(0), 8_000)
+    with pytest.raises(AudioError, match="rate 0 Hz"):
+        predictor.predict(np.zeros(8_000), 0)
+    with pytest.raises(AudioError, match=r"rate 8000\.5 Hz; expected a whole number"):
+        predictor.predict(np.zeros(8_000), 8_000.5)  # type: ignore[arg-type]
     with pytest.raises(AudioError, match="Transpose"):
         predictor.predict(np.zeros((8_000, 2)), 8_000)
     with pytest.raises(StudyError, match=r"trained on fsdd\.digit, fsdd\.speaker"):
@@ -121,8 +188,13 @@ def test_what_is_no_waveform(runs: list[Path]) -> None:
 def test_damaged_and_foreign_folders(runs: list[Path], tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="not there"):
         raymtl.load(tmp_path / "nowhere")
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match="neither a finished run nor what `raymtl export` wrote"):
         raymtl.load(tmp_path)
+    with pytest.raises(StoreError, match=r"a sweep of \d run.*Name one: .*runs/fsdd"):
+        raymtl.load(runs[0].parents[1])
+    (tmp_path / "no.raymtl").write_bytes(b"no")
+    with pytest.raises(StoreError, match=r"record\.json cannot be read"):
+        raymtl.load(tmp_path / "no.raymtl")
     run = tmp_path / "run"
     shutil.copytree(runs[0], run)
     weights = run / "checkpoint" / "weights.safetensors"
