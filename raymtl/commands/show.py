@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,9 +16,11 @@ from raymtl.kept import EPOCHS, epoch_of, kept_epochs, spelt
 from raymtl.results.epochs import epochs_bytes
 from raymtl.results.finding import Found, find_run
 from raymtl.results.one import OneRun, curves, read_run, sparkline, varied
+from raymtl.results.sharing import in_words, shares, why_no_tree, why_unknown
 
 _LARGEST = 12  # labels of a confusion matrix that is drawn
 _CURVES = 12
+_PARTS = 24  # of a network, listed
 _STYLES = {"done": "bold green", "failed": "bold red", "damaged": "bold red", "diverged": "red"}
 
 
@@ -28,7 +31,8 @@ def show_run(text: str, store: Path, console: Console) -> int:
         PreflightError: when the text names no run, or several.
     """
     one = read_run(find_run(text, store))
-    for section in (_head, _varied, _sources, _scores, _history, _files, _provenance, _again):
+    facts = (_head, _varied, _sources, _sharing, _scores)
+    for section in (*facts, _history, _files, _provenance, _again):
         section(one, console)
     return 1 if one.status == "damaged" else 0
 
@@ -108,6 +112,27 @@ def _sources(one: OneRun, console: Console) -> None:
         f"conflicts of official splits: {len(content.get('conflicts', []))}",
         markup=False,
     )
+
+
+def _sharing(one: OneRun, console: Console) -> None:
+    if not one.content:
+        return
+    _title(console, "Who shares what")
+    found = shares(one.content)
+    if found is None:
+        console.print(Padding(Text(why_unknown(one.content)), (0, 0, 0, 2)))
+        return
+    table = _table(console, "part", "parameters", "%", "tasks")
+    table.columns[-1].justify = "left"
+    for part in found.parts[:_PARTS]:
+        everyone = "all" if len(part.tasks) == len(found.tasks) > 1 else "none"
+        words = everyone if everyone == "all" or not part.tasks else ", ".join(part.tasks)
+        size = (f"{part.parameters:,}", f"{found.share(part.parameters):.1f}")
+        table.add_row(part.name, *size, words + (" (on different inputs)" if part.reused else ""))
+    console.print(table)
+    more = f"{len(found.parts) - _PARTS} more in record.json. " if found.parts[_PARTS:] else ""
+    tree = "" if found.tree() else f" {why_no_tree(found)}"
+    console.print(Padding(Text(f"{more}{in_words(found)}{tree}"), (0, 0, 0, 2)))
 
 
 def _scores(one: OneRun, console: Console) -> None:

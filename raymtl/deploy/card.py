@@ -7,12 +7,13 @@ from typing import Any
 
 from raymtl.deploy.predictor import Predictor
 from raymtl.extraction.audio import Signal
+from raymtl.results.sharing import in_words, shares
 
 
 def card(predictor: Predictor, facts: Mapping[str, Any]) -> str:
     """Markdown. facts: as `artefact.json` has them."""
     parts = [_head(predictor), _use(predictor), _data(predictor), _scores(predictor)]
-    parts += [_cost(facts), _checks(facts), _limits(predictor, facts)]
+    parts += [_sharing(predictor), _cost(facts), _checks(facts), _limits(predictor, facts)]
     return "\n".join(line for part in parts for line in part) + "\n"
 
 
@@ -91,6 +92,22 @@ def _labels(score: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {_cell(label)} | {found['support']:.0f} | {' | '.join(values)} |"
     yield ""
     yield "</details>"
+    yield ""
+
+
+def _sharing(predictor: Predictor) -> Iterator[str]:
+    found = shares(predictor.record)
+    if found is None:
+        return
+    yield "## Who shares what"
+    yield ""
+    yield "| part | parameters | % | tasks |"
+    yield "|---|--:|--:|---|"
+    for part in found.parts:
+        size = f"{part.parameters:,} | {found.share(part.parameters):.1f}"
+        yield f"| {_cell(part.name)} | {size} | {_cell(', '.join(part.tasks)) or 'none'} |"
+    yield ""
+    yield in_words(found)
     yield ""
 
 

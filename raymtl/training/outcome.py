@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -111,6 +112,7 @@ class Outcome:
     seconds: wall time of training and scoring, over all interruptions.
     weights: the best epoch's weights and buffers, on the CPU.
     cost: of one clip through the network; see `training.cost.cost`.
+    sharing: which tasks share which parts of it; see `models.sharing.Sharing.facts`.
     """
 
     history: list[HistoryRow]
@@ -124,3 +126,4 @@ class Outcome:
     parameters: int
     weights: dict[str, Tensor]
     cost: dict[str, float] = field(default_factory=dict)
+    sharing: dict[str, Any] = field(default_factory=dict)

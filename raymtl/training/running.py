@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from raymtl.errors import Diverged
 from raymtl.loading.batches import Rows, passes
 from raymtl.models.model import Model, parameters
+from raymtl.models.sharing import sharing
 from raymtl.tasks import Task
 from raymtl.training.checkpoint import (
     State,
@@ -135,7 +136,7 @@ class Run:
             self._network, self._data, self._tasks, self._device, self._training.precision
         )
         self._tick()
-        costs = cost(self._network, self._one_clip(), self._device)
+        clip = self._one_clip()
         weights = {name: value.cpu() for name, value in self._best_weights.items()}
         return Outcome(
             self._history,
@@ -148,7 +149,8 @@ class Run:
             self._seconds,
             parameters(self._network),
             weights,
-            costs,
+            cost(self._network, clip, self._device),
+            sharing(self._network, clip, tuple(self._tasks)).facts(),
         )
 
     def _one_clip(self) -> dict[str, Tensor]:

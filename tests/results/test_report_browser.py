@@ -22,7 +22,7 @@ NAMES = ("fsdd.digit", "ravdess.emotion", f"x.{HOSTILE}")
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep with a planted gain, a control, costs, a tree and hostile names."""
+    """A sweep with a planted gain, a control, costs, sharing and hostile names."""
     root = tmp_path_factory.mktemp("sweep")
     tasks = dict(zip(NAMES, TASKS.values(), strict=False))
     grid = cells(["LogMel(bands=64)"], ["SharedDnn(width=512)", "SharedCnn(width=64)"], NAMES)
@@ -47,9 +47,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             found[0].scores.update(other.scores)
             found[0].history.extend(other.history)
         cost = {"macs": 1e6 * (1 + number % 7), "latency_ms": 1.0 + number % 5}
-        tree = {"name": "input", "children": [{"name": n} for n in names]}
+        heads = [tasks[n].name for n in names]
+        blocks = [{"name": "trunk", "parameters": 900, "tasks": heads}]
+        blocks += [{"name": f"heads.{h}<b>", "parameters": 9, "tasks": [h]} for h in heads]
         add_run(root, run, cell, fold, seed, found[0], [tasks[n] for n in names], cost=cost,
-                tree=tree, parameters=1000 + 10 * (number % 11))  # fmt: skip
+                sharing={"blocks": blocks}, parameters=1000 + 10 * (number % 11))  # fmt: skip
     return write_report(root)
 
 

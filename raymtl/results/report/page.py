@@ -17,7 +17,7 @@ from raymtl.results.report.leakage import leakage
 from raymtl.results.report.related import related
 from raymtl.results.report.scores import beside, best_cells, ranked_rows, score_rows
 from raymtl.results.report.sections import attempted, bounded
-from raymtl.results.report.trees import trees
+from raymtl.results.report.sharing import sharing
 from raymtl.results.state import SweepState, short
 from raymtl.results.table import summary
 from raymtl.results.transfer.answers import Rules
@@ -36,7 +36,7 @@ def page(state: SweepState) -> Row:
     spent, missing["costs"] = attempted("Costs", costs, state, rows, names)
     shared, missing["leakage"] = attempted("Counts of leaks", leakage, state)
     said, missing["relations"] = attempted("Relations between tasks", relations_report, state)
-    grown, missing["trees"] = attempted("Trees", trees, state)
+    parted, missing["sharing"] = attempted("Who shares what", sharing, state, names)
     shown = verdicts(found, names, rules) if found else None
     parts = related(said) if said else []
     return {
@@ -47,12 +47,12 @@ def page(state: SweepState) -> Row:
         "costs": spent,
         "leakage": shared,
         "relations": parts,
-        "trees": grown or [],
+        "sharing": parted,
         "scores": score_rows(state, ranked, names),
         "best": best_cells(ranked, names, found.transfer if found else None),
         "beside": beside(state),
         "panels": [panel(state, r, names, found.labels if found else None) for _, r in ranked],
-        "tables": _tables(state, found, [spent, shared], parts),
+        "tables": _tables(state, found, [spent, shared], [*parts, parted or {"data": {}}]),
         "latex": _latex(shown),
     }
 
