@@ -75,10 +75,8 @@ def rerun(
         if not kept.best_alone:
             _add(found, again, code, console)
         return code
-    except RaymtlError:
-        raise
     except Exception as error:
-        if not debug:
+        if not debug or isinstance(error, RaymtlError):
             raise
         console.print(f"{type(error).__name__}: {error}", markup=False)
         pdb.post_mortem(error.__traceback__)

@@ -125,34 +125,46 @@ def make_plan(
     cells = chosen(experiment.cells(), only)  # first: a pattern without a match costs no reading
     corpora = prepare(experiment, data, store / "inspected.parquet", bad_files)
     splits = splits_of(experiment, corpora)
-    features = _features(experiment, corpora, experiment.cells(), store)
     firewall = Firewall(experiment, corpora, splits)
     firewall.refuse(cells)
+    return _only(cells, _all_work(study, experiment, data, store, corpora, splits, firewall))
+
+
+def _all_work(
+    study: Study,
+    experiment: Experiment,
+    data: Path,
+    store: Path,
+    corpora: Corpora,
+    splits: Sequence[Split],
+    firewall: Firewall,
+) -> Plan:
+    """The plan of every cell of the study."""
+    cells = experiment.cells()
+    features = _features(experiment, corpora, cells, store)
     contents = _contents(corpora)
-    jobs, fits = Jobs(
-        experiment, corpora.sources, splits, _addresses(features), firewall, contents
-    ).all(experiment.cells())
-    entries, notes = reconcile(
-        store / "sweeps" / experiment.name, {job.run: job.digest for job in jobs}, mend=False
+    jobs = Jobs(experiment, corpora.sources, splits, _addresses(features), firewall, contents)
+    runs, fits = jobs.all(cells)
+    entries, mended = reconcile(
+        store / "sweeps" / experiment.name, {job.run: job.digest for job in runs}, mend=False
     )
-    runs, used = _asked(jobs, cells)
     return Plan(
-        study,
-        experiment,
-        store,
-        corpora,
-        splits,
-        [job for job in features if job.address in used],
-        {address: request for address, request in fits.items() if address in used},
-        cells,
-        runs,
-        jobs,
-        entries,
-        (*_notes(notes, corpora, splits), *firewall.notes()),
-        firewall.facts(),
-        bool(notes),
-        data,
-        contents,
+        study=study,
+        experiment=experiment,
+        store=store,
+        corpora=corpora,
+        splits=splits,
+        features=features,
+        fits=fits,
+        cells=cells,
+        runs=runs,
+        whole=runs,
+        entries=entries,
+        notes=(*_notes(mended, corpora, splits), *firewall.notes()),
+        leaks=firewall.facts(),
+        mends=bool(mended),
+        data=data,
+        contents=contents,
     )
 
 
@@ -166,12 +178,18 @@ def _contents(corpora: Corpora) -> dict[str, str]:
     return {name: content_digest(p.rows, facts) for name, p in corpora.sources.items()}
 
 
-def _asked(jobs: Sequence[RunJob], cells: Sequence[Cell]) -> tuple[list[RunJob], set[str]]:
-    """The runs of the cells, and the addresses of the feature sets and fits that they need."""
+def _only(cells: Sequence[Cell], plan: Plan) -> Plan:
+    """The plan of these cells: their runs, and the feature sets and fits that they need."""
     names = {cell.name for cell in cells}
-    runs = [job for job in jobs if any(cell.name in names for cell in (job.cell, *job.also))]
-    members = [source for job in runs for source in job.sources]
-    return runs, {address for m in members for address in (m.features, m.fit)}
+    runs = [job for job in plan.whole if any(cell.name in names for cell in (job.cell, *job.also))]
+    used = {address for job in runs for s in job.sources for address in (s.features, s.fit)}
+    return replace(
+        plan,
+        cells=cells,
+        runs=runs,
+        features=[job for job in plan.features if job.address in used],
+        fits={address: request for address, request in plan.fits.items() if address in used},
+    )
 
 
 def _notes(mended: Sequence[str], corpora: Corpora, splits: Sequence[Split]) -> tuple[str, ...]:

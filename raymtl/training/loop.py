@@ -67,15 +67,26 @@ def train(
     with isolated(seed, device):
         run = Run(model, training, data, distinct(tasks), seed, device, ranks, keeper)
         run.resume()
-        saved = time.monotonic()
-        while not run.over:
-            for ended in run.steps():
-                if ended:
-                    run.finish_epoch(report)
-                if ended or run.ranks.alone:  # several processes agree once an epoch
-                    saved = _pause(run, folder, stop, saved, checkpoint_seconds)
+        _go_on(run, folder, report, stop, checkpoint_seconds)
         run.keep()  # the last epoch, where a state was saved after it by a run that kept it not
         return run.outcome()
+
+
+def _go_on(
+    run: Run, folder: Path, report: Report, stop: Callable[[], bool], checkpoint_seconds: float
+) -> None:
+    """Trains until the run is over, and saves it on the way.
+
+    Raises:
+        Interrupted: after `stop`, once the state is saved.
+    """
+    saved = time.monotonic()
+    while not run.over:
+        for ended in run.steps():
+            if ended:
+                run.finish_epoch(report)
+            if ended or run.ranks.alone:  # several processes agree once an epoch
+                saved = _pause(run, folder, stop, saved, checkpoint_seconds)
 
 
 def _pause(

@@ -72,7 +72,19 @@ def fake_train(
 ) -> Entry:
     """Does what the job says and records in which process and state it did."""
     bench.runs += 1
-    facts = {
+    facts = _facts(bench, sweep, group)
+    rank = 0 if group is None else torch.distributed.get_rank(group)
+    if rank:
+        _act_beside(job, sweep)
+    if group is not None:
+        torch.distributed.all_reduce(torch.ones(1), group=group)  # a step: all are needed
+    _act(job, sweep, stop)
+    return Entry(job.run, "done") if rank else fake_record(sweep, job, **facts)
+
+
+def _facts(bench: FakeBench, sweep: Path, group: Any) -> dict[str, Any]:
+    """The process, and the state that the run before has left it in."""
+    return {
         "pid": os.getpid(),
         "made": bench.made,
         "threads": torch.get_num_threads(),
@@ -86,16 +98,19 @@ def fake_train(
         "holds": _holds(sweep / "scratch" / "lanes.lock"),
         "workers": 1 if group is None else torch.distributed.get_world_size(group),
     }
-    rank = 0 if group is None else torch.distributed.get_rank(group)
-    if rank and job.does == "raises on rank 1":
+
+
+def _act_beside(job: FakeJob, sweep: Path) -> None:
+    """What the processes of a group do that are not its first."""
+    if job.does == "raises on rank 1":
         raise ValueError("spilt tea")
-    if rank and job.does == "rank 1 dies once" and not (sweep / f"died-{job.run}").exists():
-        (sweep / f"died-{job.run}").touch()
+    if job.does == "rank 1 dies once":
+        _die_once(job, sweep)
+    if job.does == "rank 1 dies":
         os.kill(os.getpid(), signal.SIGKILL)
-    if rank and job.does == "rank 1 dies":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if group is not None:
-        torch.distributed.all_reduce(torch.ones(1), group=group)  # a step: all are needed
+
+
+def _act(job: FakeJob, sweep: Path, stop: Callable[[], bool]) -> None:
     if job.does == "raises":
         raise ValueError("spilt milk")
     if job.does == "exits":
@@ -104,16 +119,19 @@ def fake_train(
         _pollute()
     if job.does == "dies":
         os.kill(os.getpid(), signal.SIGKILL)
-    if job.does == "dies once" and not (sweep / f"died-{job.run}").exists():
-        (sweep / f"died-{job.run}").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+    if job.does == "dies once":
+        _die_once(job, sweep)
     if job.does == "trains":
         _train()
     if job.does == "waits":
         _wait(stop)
-    if rank:
-        return Entry(job.run, "done")
-    return fake_record(sweep, job, **facts)
+
+
+def _die_once(job: FakeJob, sweep: Path) -> None:
+    died = sweep / f"died-{job.run}"
+    if not died.exists():
+        died.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _pollute() -> None:

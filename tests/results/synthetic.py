@@ -55,7 +55,8 @@ def outcome(
     """A finished run over `tasks` (source -> its one task); `truth` seeds the targets alone."""
     random = np.random.default_rng(seed)
     drawn = random if truth is None else np.random.default_rng(truth)
-    history, scores, predictions = [], {}, {}
+    history: list[HistoryRow] = []
+    scores, predictions = {}, {}
     for source, task in tasks.items():
         targets = random_targets(task, clips, drawn)
         found = task.scores(logits(task, targets, skill, random)).numpy()
@@ -67,19 +68,7 @@ def outcome(
             found[:30], targets.take(np.arange(30))
         )
         best = scores[source, task.name, "validation"].scalars[task.primary]
-        for epoch in range(1, epochs + 1):
-            rise = best * (1 - 0.7 * np.exp(-epoch / 4)) + random.normal(0, 0.015)
-            history += [
-                HistoryRow(epoch, "", task.name, "train", "loss", 2 / epoch),
-                HistoryRow(
-                    epoch,
-                    source,
-                    task.name,
-                    "validation",
-                    task.primary,
-                    float(min(max(rise, 0), 1)),
-                ),
-            ]
+        history += learning_curve(source, task, best, epochs, random)
     history.sort(key=lambda row: row.epoch)
     weights = {"trunk.weight": torch.zeros(64, 32), "trunk.bias": torch.zeros(64)}
     return Outcome(
@@ -94,6 +83,21 @@ def outcome(
         2112,
         weights,
     )
+
+
+def learning_curve(
+    source: str, task: Task, best: float, epochs: int, random: np.random.Generator
+) -> list[HistoryRow]:
+    """A loss that falls, and a noisy score that rises towards its best."""
+    rows = []
+    for epoch in range(1, epochs + 1):
+        rise = best * (1 - 0.7 * np.exp(-epoch / 4)) + random.normal(0, 0.015)
+        reached = float(min(max(rise, 0), 1))
+        rows += [
+            HistoryRow(epoch, "", task.name, "train", "loss", 2 / epoch),
+            HistoryRow(epoch, source, task.name, "validation", task.primary, reached),
+        ]
+    return rows
 
 
 def record(run: str, cell: Mapping[str, Any], fold: int, seed: int) -> dict[str, Any]:
