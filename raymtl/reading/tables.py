@@ -156,7 +156,8 @@ def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
         ) from error
     except UnicodeDecodeError as error:
         raise ReaderError(
-            f"{path}: byte {error.start} is not {encoding} text. Restore the file from the corpus."
+            f"{path}: byte {error.start} is not {encoding.removesuffix('-sig')} text. "
+            "Restore the file from the corpus."
         ) from error
     if "\0" in text:
         raise ReaderError(f"{path}: holds NUL bytes, not text. Restore the file from the corpus.")

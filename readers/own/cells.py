@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from raymtl.errors import ReaderError, StudyError
+from raymtl.reading.tables import Row
 from raymtl.spec import Spec
 from raymtl.tasks import Task
 
@@ -26,6 +27,22 @@ class Line(Protocol):
     def where(self) -> str: ...
 
     def value(self, key: Key) -> Value: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A row of a table and where its columns are; cells that it lacks say nothing."""
+
+    row: Row
+    at: Mapping[Key, int]
+
+    @property
+    def where(self) -> str:
+        return self.row.where
+
+    def value(self, key: Key) -> str:
+        place = self.at[key]
+        return self.row.cells[place] if place < len(self.row) else ""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from raymtl.reading.listed import MISSING, choice, clip_id, keep
 from raymtl.reading.tables import Row, read_text
 from raymtl.tasks import AnyOf, Task
 from raymtl.tasks.labels import Aliases
-from readers.own.cells import Key, Reading
+from readers.own.cells import Cells, Key, Reading
 from readers.own.corpus import (
     INDEPENDENT,
     Own,
@@ -79,6 +79,13 @@ class Events(Own):
             )
         if self.header and not self.columns:
             raise StudyError("header=True: name the columns in columns=.")
+        wrong = [key for key in self._keys if isinstance(key, int) is self.header]
+        if wrong:
+            expected = "names" if self.header else "numbers from 0"
+            raise StudyError(
+                f"columns={self.columns!r}: {wrong[0]!r}; with header={self.header} columns are "
+                f"{expected}."
+            )
         self.tasks  # noqa: B018  refuses labels that cannot be meant
 
     @property
@@ -139,20 +146,22 @@ class Events(Own):
         path = name.rpartition(".")[0]
         return self.annotations.replace("{name}", path).replace("{stem}", path.rpartition("/")[2])
 
-    def _rows(self, path: Path) -> list[_Cells]:
+    def _rows(self, path: Path) -> list[Cells]:
         if self.delimiter != "\t":
             found = read_rows(path, self.delimiter, self.encoding)
         else:  # without quoting: labels are free text
             lines = enumerate(read_text(path, codec(self.encoding)).split("\n"), start=1)
             found = [Row(path, n, tuple(line.split("\t"))) for n, line in lines if line.strip()]
-        at: dict[Key, int] = {key: place for place, key in enumerate(_names(found, self.header))}
-        lost = [key for key in self._keys if self.header and key not in at]
+        if not self.header:
+            return [Cells(row, {key: int(key) for key in self._keys}) for row in found]
+        names = [cell.strip() for cell in found[0].cells] if found else []
+        lost = [key for key in self._keys if key not in names]
         if lost:
             raise ReaderError(
-                f"{found[0].where}: no column {lost[0]!r}; it has "
-                f"{', '.join(map(repr, found[0].cells))}. Mend columns=, or say delimiter=."
+                f"{path}:1: no column {lost[0]!r}; it has {', '.join(map(repr, names)) or 'none'}. "
+                "Mend columns=, or say delimiter=."
             )
-        return [_Cells(row, at if self.header else {}) for row in found[self.header :]]
+        return [Cells(row, {key: names.index(str(key)) for key in self._keys}) for row in found[1:]]
 
     def _from_file(self, path: Path) -> list[_Event]:
         if not path.read_bytes().strip():
@@ -175,7 +184,7 @@ class Events(Own):
     def _reading(self) -> Reading:
         return Reading(self.decimal)
 
-    def _event(self, row: _Cells, keys: Sequence[Key]) -> _Event | None:
+    def _event(self, row: Cells, keys: Sequence[Key]) -> _Event | None:
         """The event of a line; None where it says that there is none.
 
         Raises:
@@ -218,23 +227,3 @@ class _Event:
     onset: float
     offset: float
     label: str
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """A row that may end early: what it lacks says nothing."""
-
-    row: Row
-    at: Mapping[Key, int]
-
-    @property
-    def where(self) -> str:
-        return self.row.where
-
-    def value(self, key: Key) -> str:
-        place = self.at[key] if self.at else int(key)
-        return self.row[place] if place < len(self.row) else ""
-
-
-def _names(found: Sequence[Row], header: bool) -> list[str]:
-    return [cell.strip() for cell in found[0].cells] if header and found else []

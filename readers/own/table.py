@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import codecs
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from raymtl.errors import ReaderError, StudyError
 from raymtl.reading.tables import Row, rows
-from readers.own.cells import Key, Line
+from readers.own.cells import Cells, Key, Line
 from readers.own.corpus import parts_of
 from readers.own.listing import Listed
 
@@ -95,22 +95,7 @@ def read_rows(path: Path, delimiter: str, encoding: str) -> list[Row]:
         ) from error
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """A row and where its columns are."""
-
-    row: Row
-    at: Mapping[Key, int]
-
-    @property
-    def where(self) -> str:
-        return self.row.where
-
-    def value(self, key: Key) -> str:
-        return self.row.cells[self.at[key]]
-
-
-def _lines(own: Csv, found: Sequence[Row]) -> list[_Cells]:
+def _lines(own: Csv, found: Sequence[Row]) -> list[Cells]:
     first, width = found[0], len(found[0])
     names: list[Key] = [cell.strip() for cell in first.cells] if own.header else list(range(width))
     body = found[1:] if own.header else found
@@ -129,7 +114,7 @@ def _lines(own: Csv, found: Sequence[Row]) -> list[_Cells]:
                 f"Mend the line; quote cells that hold {own.delimiter!r}."
             )
     at = {key: place for place, key in enumerate(names)}
-    return [_Cells(row, at) for row in body]
+    return [Cells(row, at) for row in body]
 
 
 def _no_column(key: Key, first: Row, own: Csv) -> str:

@@ -148,6 +148,8 @@ def test_no_annotation_at_all_is_an_error(tmp_path: Path) -> None:
         ({"columns": (0, 1)}, r"expected 3, those of onset, offset and label"),
         ({"annotations": "m.txt", "columns": (0, 1, 2)}, "expected 4, those of recording, onset"),
         ({"header": True}, "name the columns in columns="),
+        ({"columns": ("on", "off", "label")}, r"'on'; with header=False columns are numbers"),
+        ({"header": True, "columns": (0, 1, 2)}, "0; with header=True columns are names"),
         ({"group": "x"}, "names no group"),
         ({"encoding": "utf-9"}, "unknown"),
     ],

@@ -49,7 +49,7 @@ def test_runs_of_blanks_and_tabs(tmp_path: Path) -> None:
 
 def test_other_encodings_are_named(tmp_path: Path) -> None:
     path = _write(tmp_path / "x.csv", "caf\xe9,1\n".encode("latin-1"))
-    with pytest.raises(ReaderError, match=r"x\.csv: byte 3 is not utf-8-sig text"):
+    with pytest.raises(ReaderError, match=r"x\.csv: byte 3 is not utf-8 text"):
         rows(path)
     assert rows(path, encoding="latin-1")[0][0] == "café"
 
