@@ -12,10 +12,8 @@ from rich.console import Console
 from raymtl.commands.networks import COMMANDS as ON_NETWORKS
 from raymtl.commands.networks import EPOCH
 from raymtl.commands.on_records import COMMANDS as ON_RECORDS
+from raymtl.commands.options import FILE, FOLDER, NEW_FILE, NEW_FOLDER, data_option, store_option
 from raymtl.errors import RaymtlError
-
-FOLDER = click.Path(file_okay=False, path_type=Path)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class _Group(click.Group):
@@ -40,19 +38,8 @@ def main() -> None:
 
 
 def _data_and_store(command: Any) -> Any:
-    data = click.option(
-        "--data",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Folder that holds the corpora. Without it, miniatures are used.",
-    )
-    store = click.option(
-        "--store",
-        default="raymtl-store",
-        show_default=True,
-        envvar="RAYMTL_STORE",
-        help="Where features, fits and results are kept.",
-    )
-    return data(store(command))
+    data = data_option("Folder that holds the corpora. Without it, miniatures are used.")
+    return data(store_option()(command))
 
 
 def _bad_files(command: Any) -> Any:
@@ -168,7 +155,7 @@ def stats(target: str, data: Path | None, store: str) -> None:
 @_data_and_store
 @click.option(
     "--page",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     help="Where the page goes. [default: <store>/audits/<name>.html]",
 )
 @click.option("--fast", is_flag=True, help="Look at metadata and bytes alone; decode nothing.")
@@ -186,7 +173,7 @@ def audit(target: str, data: Path | None, store: str, page: Path | None, fast: b
 
 
 @main.command()
-@click.argument("sweep", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("sweep", type=FOLDER)
 def report(sweep: Path) -> None:
     """Write the page and print the table of SWEEP (a folder below <store>/sweeps)."""
     from raymtl.commands.report import show_report
@@ -195,7 +182,7 @@ def report(sweep: Path) -> None:
 
 
 @main.command()
-@click.argument("sweep", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("sweep", type=FOLDER)
 @click.option("--budget", type=click.IntRange(1), help="Networks at most. [default: 1 to 6]")
 def relate(sweep: Path, budget: int | None) -> None:
     """Show which tasks of SWEEP to train together, and what tells so beforehand.
@@ -209,11 +196,11 @@ def relate(sweep: Path, budget: int | None) -> None:
 
 
 @main.command()
-@click.argument("a", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("b", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("a", type=FOLDER)
+@click.argument("b", type=FOLDER)
 @click.option(
     "--page",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     default="raymtl-compare.html",
     show_default=True,
     help="Where the page goes; its tables lie beside it.",
@@ -239,11 +226,7 @@ def serve(run: Path, host: str, port: int, replicas: int, epoch: Any) -> None:
 
 
 @main.command()
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder that holds the corpora; what is found there is counted.",
-)
+@data_option("Folder that holds the corpora; what is found there is counted.")
 @click.option("-v", "--verbose", is_flag=True, help="Also what to cite, and errors in full.")
 def data(data: Path | None, verbose: bool) -> None:
     """List every corpus: tasks, size, licence, where it comes from, what is there of it."""
@@ -254,11 +237,7 @@ def data(data: Path | None, verbose: bool) -> None:
 
 @main.command()
 @click.argument("reader")
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder that holds the corpora. Without it, the reader's miniature is used.",
-)
+@data_option("Folder that holds the corpora. Without it, the reader's miniature is used.")
 def check_reader(reader: str, data: Path | None) -> None:
     """Hold READER to what every reader promises; exit code 1 when it does not.
 
@@ -271,7 +250,7 @@ def check_reader(reader: str, data: Path | None) -> None:
 
 
 @main.command()
-@click.argument("folder", type=FOLDER)
+@click.argument("folder", type=NEW_FOLDER)
 @click.option("--seed", default=0, show_default=True, help="Of the synthetic sound.")
 def miniatures(folder: Path, seed: int) -> None:
     """Write a tiny synthetic copy of every corpus, in its true layout, below FOLDER."""

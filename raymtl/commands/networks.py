@@ -9,19 +9,15 @@ from typing import Any
 import click
 from rich.console import Console
 
+from raymtl.commands.options import FOLDER, NEW_FILE, data_option, store_option
+
 RUN = click.argument("run")
 CODE = click.option(
     "--code",
     multiple=True,
     help="Module or Python file of classes of your own that the run was made with.",
 )
-STORE = click.option(
-    "--store",
-    default="raymtl-store",
-    show_default=True,
-    envvar="RAYMTL_STORE",
-    help="Where runs are looked for by name.",
-)
+STORE = store_option("Where runs are looked for by name.")
 
 
 def _epoch(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
@@ -90,11 +86,7 @@ def predict(run: str, files: tuple[str, ...], store: str, **options: Any) -> Non
 @click.option(
     "--on", required=True, help="Reader or source: Fsdd, 'Ravdess().source(\"emotion\")'."
 )
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder that holds the corpus. Without it, its miniature is used.",
-)
+@data_option("Folder that holds the corpus. Without it, its miniature is used.")
 @STORE
 @click.option(
     "--seen",
@@ -106,7 +98,7 @@ def predict(run: str, files: tuple[str, ...], store: str, **options: Any) -> Non
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     help="Write predictions (.parquet) or metrics (.json).",
 )
 @SOURCE
@@ -134,7 +126,7 @@ def evaluate(run: str, on: str, data: Path | None, store: str, **options: Any) -
 )
 @click.option(
     "--recordings",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder of recordings that graphs from waveforms are checked on. [default: made sounds]",
 )
 @STORE

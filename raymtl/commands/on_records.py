@@ -9,15 +9,9 @@ from typing import Any
 import click
 from rich.console import Console
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_STORE = click.option(
-    "--store",
-    default="raymtl-store",
-    show_default=True,
-    envvar="RAYMTL_STORE",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where features, fits and results are kept.",
-)
+from raymtl.commands.options import FILE, FOLDER, NEW_FILE, NEW_FOLDER, data_option, store_option
+
+_STORE = store_option(kind=NEW_FOLDER)
 
 
 @click.command()
@@ -44,9 +38,7 @@ def show(run: str, store: Path) -> None:
     type=click.Choice(["table", "csv", "json", "parquet"]),
     help="[default: by the ending of -o, else table]",
 )
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."
-)
+@click.option("-o", "--output", type=NEW_FILE, help="Write to this file.")
 def query(sql: str | None, store: Path, tables: bool, **options: Any) -> None:
     """Ask the store's tables in SQL: results, runs, sources, metrics, predictions, transfer, ...
 
@@ -64,15 +56,15 @@ def query(sql: str | None, store: Path, tables: bool, **options: Any) -> None:
 @click.command()
 @click.argument("run")
 @_STORE
-@click.option("--data", type=_FOLDER, help="Where the corpora are. [default: where they were]")
+@data_option("Where the corpora are. [default: where they were]")
 @click.option(
     "--study",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="The study. [default: the sweep's copy]",
 )
 @click.option(
     "--into",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     help="Keep the new record below this folder.",
 )
 @click.option("--device", help="Train there. [default: as recorded]")
@@ -115,12 +107,12 @@ def prune(store: Path, yes: bool, epochs: str | None) -> None:
 
 
 @click.command()
-@click.argument("sweep", type=_FOLDER)
+@click.argument("sweep", type=FOLDER)
 @click.option("--format", "form", type=click.Choice(["csv", "parquet"]), default="csv")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     required=True,
     help="Folder for the tables.",
 )
@@ -135,7 +127,7 @@ def export_results(sweep: Path, form: str, output: Path, **more: bool) -> None:
 
 
 @click.command()
-@click.argument("sweep", type=_FOLDER)
+@click.argument("sweep", type=FOLDER)
 @click.option("--embeddings", is_flag=True, help="Also the test clips, for its projector.")
 def tensorboard(sweep: Path, embeddings: bool) -> None:
     """Lay SWEEP out for TensorBoard under short names; print the command that shows it."""
@@ -145,7 +137,7 @@ def tensorboard(sweep: Path, embeddings: bool) -> None:
 
 
 @click.command()
-@click.argument("sweep", type=_FOLDER)
+@click.argument("sweep", type=FOLDER)
 @click.option("--to", type=click.Choice(["mlflow", "wandb"]), required=True)
 @click.option("--uri", help="MLflow's server. [default: $MLFLOW_TRACKING_URI]")
 @click.option("--project", help="Experiment or project to write to. [default: the sweep's name]")

@@ -1,0 +1,35 @@
+"""Arguments and options that several commands take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+Decorator = Callable[[Any], Any]
+
+
+def data_option(meaning: str) -> Decorator:
+    """``--data``: a folder that is there, or None."""
+    return click.option("--data", type=FOLDER, help=meaning)
+
+
+def store_option(
+    meaning: str = "Where features, fits and results are kept.", kind: click.Path | None = None
+) -> Decorator:
+    """``--store``, or the environment's RAYMTL_STORE; a text, or a path where `kind` says so."""
+    return click.option(
+        "--store",
+        default="raymtl-store",
+        show_default=True,
+        envvar="RAYMTL_STORE",
+        type=kind,
+        help=meaning,
+    )
