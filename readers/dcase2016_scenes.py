@@ -9,7 +9,7 @@ from typing import ClassVar
 from raymtl.reading.clips import ClipTable
 from raymtl.reading.reader import Published, Reader
 from raymtl.tasks import OneOf, Task
-from readers.tut import SCENES, SceneCorpus, check
+from readers.tut import CITATION, LICENCE, SCENES, SceneCorpus, check
 
 _CORPUS = SceneCorpus("tutscenes2016", "TUT-acoustic-scenes-2016", 30, "evaluation2016", False)
 
@@ -39,12 +39,9 @@ class Dcase2016Scenes(Reader):
         "https://zenodo.org/records/45739 (development) and "
         "https://zenodo.org/records/165995 (evaluation), unpacked side by side in it"
     )
-    licence: ClassVar[str] = "TUT agreement, non-commercial use"
+    licence: ClassVar[str] = LICENCE
     size: ClassVar[str] = "1,170 + 390 wav of 30 s, about 8 + 3 GB"
-    citation: ClassVar[str] = (
-        "Mesaros, Heittola, Virtanen: TUT Database for Acoustic Scene Classification and Sound "
-        "Event Detection, EUSIPCO 2016"
-    )
+    citation: ClassVar[str] = CITATION
     published: ClassVar[Published] = Published(redundant=True)
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from raymtl.reading.reader import Published, Reader
 from raymtl.reading.synthesis import Floats, Place, event, generator, scene, sound, write_wav
 from raymtl.reading.tables import Row, audio_files, rows
 from raymtl.tasks import AnyOf, Task
-from readers.tut import FOLDS, Piece, check, first_of, lines, write
+from readers.tut import CITATION, FOLDS, LICENCE, Piece, check, first_of, lines, write
 
 LABELS = (
     "brakes squeaking",
@@ -49,9 +49,6 @@ class Dcase2017Events(Reader):
 
     Zenodo 814831 and 1040179, 1.3 + 0.4 GB, TUT agreement for non-commercial use. Source: Mesaros,
     Heittola & Virtanen, EUSIPCO 2016.
-
-    Home zenodo.org/records/814831 and 1040179; 1.3 + 0.4 GB; TUT agreement, non-commercial use.
-    Source: Mesaros, Heittola and Virtanen, EUSIPCO 2016.
     """
 
     part: str = "development"
@@ -64,12 +61,9 @@ class Dcase2017Events(Reader):
         "https://zenodo.org/records/814831 (development) and "
         "https://zenodo.org/records/1040179 (evaluation), unpacked side by side in it"
     )
-    licence: ClassVar[str] = "TUT agreement, non-commercial use"
+    licence: ClassVar[str] = LICENCE
     size: ClassVar[str] = "24 + 8 recordings, 1.3 + 0.4 GB"
-    citation: ClassVar[str] = (
-        "Mesaros, Heittola, Virtanen: TUT Database for Acoustic Scene Classification and Sound "
-        "Event Detection, EUSIPCO 2016"
-    )
+    citation: ClassVar[str] = CITATION
     published: ClassVar[Published] = Published(redundant=True)
 
     def __post_init__(self) -> None:

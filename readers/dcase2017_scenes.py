@@ -9,7 +9,7 @@ from typing import ClassVar
 from raymtl.reading.clips import ClipTable
 from raymtl.reading.reader import Published, Reader
 from raymtl.tasks import OneOf, Task
-from readers.tut import SCENES, SceneCorpus, check
+from readers.tut import CITATION, LICENCE, SCENES, SceneCorpus, check
 
 _CORPUS = SceneCorpus("tutscenes2017", "TUT-acoustic-scenes-2017", 10, "evaluation", True)
 
@@ -29,9 +29,6 @@ class Dcase2017Scenes(Reader):
 
     Zenodo 400515 and 1040168, 10.7 + 3.6 GB, TUT agreement for non-commercial use. Source: Mesaros,
     Heittola & Virtanen, EUSIPCO 2016.
-
-    Home zenodo.org/records/400515 and 1040168; 10.7 + 3.6 GB; TUT agreement, non-commercial use.
-    Source: Mesaros, Heittola and Virtanen, EUSIPCO 2016.
     """
 
     part: str = "development"
@@ -43,12 +40,9 @@ class Dcase2017Scenes(Reader):
         "https://zenodo.org/records/400515 (development) and "
         "https://zenodo.org/records/1040168 (evaluation), unpacked side by side in it"
     )
-    licence: ClassVar[str] = "TUT agreement, non-commercial use"
+    licence: ClassVar[str] = LICENCE
     size: ClassVar[str] = "4,680 + 1,620 wav, 10.7 + 3.6 GB"
-    citation: ClassVar[str] = (
-        "Mesaros, Heittola, Virtanen: TUT Database for Acoustic Scene Classification and Sound "
-        "Event Detection, EUSIPCO 2016"
-    )
+    citation: ClassVar[str] = CITATION
     published: ClassVar[Published] = Published(redundant=True)
 
     def __post_init__(self) -> None:

@@ -51,8 +51,6 @@ class Esc50(Reader):
     209698, 234879) were cut into two categories each, which lie in two folds: the official folds
     are kept as they are, so these are on both sides of a split.
 
-    Source: Piczak, ACM Multimedia 2015; github.com/karolpiczak/ESC-50, 600 MB, CC BY-NC 3.0.
-
     missing: ``error`` when a listed recording is not there, or ``skip`` it with a note.
 
     Home github.com/karolpiczak/ESC-50; 600 MB; CC BY-NC 3.0. Source: Piczak, ACM Multimedia 2015.
@@ -105,12 +103,9 @@ class Esc10(Reader):
     Reads both releases: the rows of ESC-50's list that are marked, or where there is no list the
     original folders ``001 - Dog bark`` of Ogg files. Categories have ESC-50's names either way.
 
-    Source: Piczak, ACM Multimedia 2015; the marked rows of ESC-50 (600 MB), or the original at
-    doi.org/10.7910/DVN/YDEPUT; CC BY 3.0.
-
     missing: as for `Esc50`; the original release has no list, so nothing can be missing from it.
 
-    Home as for `Esc50`, or doi.org/10.7910/DVN/YDEPUT; CC BY 3.0. Source: Piczak, ACM
+    Home as for `Esc50`, 600 MB, or doi.org/10.7910/DVN/YDEPUT; CC BY 3.0. Source: Piczak, ACM
     Multimedia 2015.
     """
 

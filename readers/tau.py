@@ -11,11 +11,11 @@ import numpy as np
 
 from raymtl.errors import ReaderError
 from raymtl.reading.clips import Clip, ClipTable
-from raymtl.reading.listed import folds_of, label
+from raymtl.reading.listed import choice, folds_of, label
 from raymtl.reading.synthesis import Floats, event, generator, place, scene, sound, write_wav
 from raymtl.reading.tables import Row
 from raymtl.tasks import Task
-from readers.tut import Piece, gather, listing, write
+from readers.tut import Piece, check, gather, listing, write
 
 SCENES = (
     "airport", "bus", "metro", "metro_station", "park", "public_square", "shopping_mall",
@@ -39,6 +39,16 @@ class UrbanCorpus:
     folder: str
     lists: Mapping[str, tuple[str, str]]
     devices: bool
+
+    def check(self, part: str, also: tuple[str, ...], missing: str) -> None:
+        """Refuses fields of a reader that are none of the allowed values.
+
+        Raises:
+            StudyError: naming them.
+        """
+        check(part, missing, ("development", *self.lists, "both"))
+        for kind in also:
+            choice(kind, ALSO, "also")
 
     def read(
         self,

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from raymtl.reading.clips import ClipTable
-from raymtl.reading.listed import choice
 from raymtl.reading.reader import Published, Reader
 from raymtl.tasks import OneOf, Task
-from readers.tau import ALSO, CITIES, DEVICES, SCENES, UrbanCorpus
-from readers.tut import check
+from readers.tau import CITIES, DEVICES, SCENES, UrbanCorpus
 
 _URBAN2019 = UrbanCorpus(
     "tau2019",
     "TAU-urban-acoustic-scenes-2019",
-    dict.fromkeys(("evaluation", "leaderboard"), ("test.csv", "evaluate.csv")),
+    dict.fromkeys(("leaderboard", "evaluation"), ("test.csv", "evaluate.csv")),
     devices=False,
 )
 _MOBILE2020 = UrbanCorpus(
@@ -68,9 +66,7 @@ class TauUrban2019(Reader):
     published: ClassVar[Published] = Published(redundant=True)
 
     def __post_init__(self) -> None:
-        check(self.part, self.missing, ("development", "leaderboard", "evaluation", "both"))
-        for kind in self.also:
-            choice(kind, ALSO, "also")
+        _URBAN2019.check(self.part, self.also, self.missing)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -122,9 +118,7 @@ class TauUrban2020Mobile(Reader):
     published: ClassVar[Published] = Published(redundant=True)
 
     def __post_init__(self) -> None:
-        check(self.part, self.missing)
-        for kind in self.also:
-            choice(kind, ALSO, "also")
+        _MOBILE2020.check(self.part, self.also, self.missing)
 
     @property
     def tasks(self) -> tuple[Task, ...]:

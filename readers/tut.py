@@ -19,6 +19,11 @@ from raymtl.reading.synthesis import generator, place, scene, write_wav
 from raymtl.reading.tables import Row, audio_files, rows
 from raymtl.tasks import Task
 
+LICENCE = "TUT agreement, non-commercial use"
+CITATION = (
+    "Mesaros, Heittola, Virtanen: TUT Database for Acoustic Scene Classification and Sound "
+    "Event Detection, EUSIPCO 2016"
+)
 PARTS = ("development", "evaluation", "both")
 FOLDS = (1, 2, 3, 4)
 SCENES = ("beach", "bus", "cafe/restaurant", "car", "city_center", "forest_path",
