@@ -41,7 +41,7 @@ def run(
     return run_job(job, bench, plan.sweep, report=report, stop=stop, **options)
 
 
-def sweep(plan: Plan) -> list[Entry]:
+def sweep(plan: Plan, **options: Any) -> list[Entry]:
     """Everything the plan lacks."""
     bench = prepare(plan)
-    return [run(plan, job, bench) for job in plan.missing]
+    return [run(plan, job, bench, **options) for job in plan.missing]

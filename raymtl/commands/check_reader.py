@@ -19,6 +19,7 @@ import raymtl.tasks
 import readers
 import readers.own
 from raymtl.errors import RaymtlError, StudyError
+from raymtl.reading import choosing, deriving
 from raymtl.reading.contract import LAWS, Subject, Verdict, examine
 from raymtl.reading.contract.behaviour import crash
 from raymtl.reading.reader import Reader
@@ -75,7 +76,8 @@ def named(text: str, what: str) -> object:
         StudyError: when it cannot be had, saying that a `what` was expected.
     """
     place, _, name = text.partition(":") if _has_module(text) else ("", "", text)
-    names: dict[str, object] = {**vars(raymtl.tasks), **vars(readers), **vars(readers.own)}
+    names: dict[str, object] = {**vars(choosing), **vars(deriving), **vars(raymtl.tasks)}
+    names |= {**vars(readers), **vars(readers.own)}
     names |= vars(_module(place)) if place else {}
     try:
         found = eval(name or "None", names)  # what its user types is as much code as the file is

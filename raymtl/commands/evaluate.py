@@ -1,30 +1,70 @@
-"""`raymtl evaluate`: a run's network on the clips of another source."""
+"""`raymtl evaluate`: a run's network, at one epoch or several, on the clips of another source."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from raymtl.commands.check_reader import named
-from raymtl.commands.target import find
-from raymtl.deploy import Predictor, load
-from raymtl.deploy.checks import PREDICTIONS
+from raymtl.commands.evaluated import show
+from raymtl.commands.seen import Seen, seen_of
+from raymtl.commands.target import Corpus, find
+from raymtl.deploy import load
 from raymtl.deploy.evaluation import Asked, Evaluation, evaluate
+from raymtl.deploy.loading import kept_of
 from raymtl.durable import write_durably
-from raymtl.errors import StudyError
-from raymtl.extraction.store import FeatureStore
+from raymtl.errors import PreflightError, StudyError
+from raymtl.kept import chosen_epochs
+from raymtl.loading.splits.components import connect
 from raymtl.reading.clips import ClipTable
 from raymtl.reading.reader import Reader, Source
-from raymtl.results.predictions import predictions_table
+from raymtl.results.evaluated import Spread, said_table, scores_table, spread
 from raymtl.results.records import scores_facts
+from raymtl.results.tidy import csv_bytes
+
+_FORMS = (".json", ".csv", ".parquet")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where an evaluation goes besides the terminal; as_json: JSON there, and nothing else."""
+
+    scores: Path | None = None
+    predictions: Path | None = None
+    as_json: bool = False
+
+    def check(self) -> None:
+        """Raises:
+        PreflightError: for an ending that says nothing.
+        """
+        for path, forms in ((self.scores, _FORMS), (self.predictions, _FORMS[1:])):
+            if path is not None and path.suffix.lower() not in forms:
+                raise PreflightError(
+                    f"{path}: ends in {path.suffix!r}; expected {', '.join(forms)}."
+                )
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Evaluations of epochs of one run, and the spread of each (epoch, head)."""
+
+    run: str
+    source: str
+    best: int
+    evaluations: Sequence[Evaluation]
+    spreads: Mapping[tuple[int, str], Spread]
+
+    @property
+    def heads(self) -> dict[int, Any]:
+        return {each.epoch: each.heads for each in self.evaluations}
 
 
 def show_evaluation(
@@ -33,100 +73,114 @@ def show_evaluation(
     data: Path | None,
     store: str,
     *,
+    epoch: str,
     source: str | None,
     seen: str,
-    output: Path | None,
+    outputs: Outputs,
     code: Sequence[str],
     console: Console,
 ) -> int:
     """Prints every metric; 1 when clips had to be left out because they cannot be decoded.
 
+    Args:
+        epoch: numbers, best, last or all, joined by commas.
+        console: for people; with `Outputs.as_json` it must not write to standard output.
+
     Raises:
         RaymtlError: for a run, source or labels that do not fit together.
     """
-    predictor = load(run, code)
-    predictor.fronts(source)
+    outputs.check()
+    record = kept_of(run)
+    numbers = chosen_epochs(epoch, record, str(record["run"]))
+    predictors = [load(run, code, number) for number in numbers]
+    predictors[0].fronts(source)
+    corpus = _corpus(on, data, store, console)
+    known = seen_of(predictors[0], run, corpus.table)
+    table = known.dropped() if seen == "drop" else corpus.table
+    for line in known.notes(seen == "drop"):
+        console.print(line, markup=False)
+    if not len(table):
+        raise StudyError(f"{on}: no clip is left; --seen keep takes those that the run used, too.")
+    asked, learnt = _asked(on)
+    evaluations = evaluate(predictors, table, corpus.facts, asked, source=source)
+    clusters = _clusters(table, learnt)
+    spreads = {
+        (each.epoch, head): spread(found, clusters)
+        for each in evaluations
+        for head, found in each.heads.items()
+    }
+    found = Found(str(record["run"]), corpus.name, record["best_epoch"], evaluations, spreads)
+    _write(found, known, outputs)
+    if not outputs.as_json:
+        show(found.evaluations, found.source, found.best, found.spreads, console)
+    for skipped in evaluations[0].skipped:
+        console.print(f"left out: {skipped.path}: {skipped.reason}", markup=False, soft_wrap=True)
+    return int(bool(evaluations[0].skipped))
+
+
+def _corpus(on: str, data: Path | None, store: str, console: Console) -> Corpus:
     target = find(on, data, store)
     if target.experiment is not None:
         raise StudyError(f"{on}: a study. Give a reader or a source, as readers.fsdd:Fsdd.")
-    corpus = target.corpora[0]
     if data is None:
         console.print("Without --data: a miniature with synthetic sound, not the corpus.")
-    table, note = _unseen(predictor, run, corpus.table, seen)
-    if not len(table):
-        raise StudyError(f"{on}: {note} None is left; --seen keep takes them all the same.")
-    evaluation = evaluate(predictor, table, corpus.facts, _asked(on), source=source)
-    if note:
-        console.print(escape(note))
-    _show(evaluation, corpus.name, console)
-    if output is not None:
-        _write(evaluation, corpus.name, output)
-    for skipped in evaluation.skipped:
-        console.print(f"left out: {skipped.path}: {skipped.reason}", markup=False, soft_wrap=True)
-    return int(bool(evaluation.skipped))
+    return target.corpora[0]
 
 
-def _asked(on: str) -> list[Asked]:
+def _asked(on: str) -> tuple[list[Asked], frozenset[str]]:
+    """Tasks of the clips, and the kinds of groups that some of them learn as classes."""
     part = named(on, "reader or source")
     if isinstance(part, Source):
-        return [
-            Asked(task.name, chosen.name, chosen)
-            for task, chosen in zip(part.tasks, part.chosen, strict=True)
-        ]
+        pairs = zip(part.tasks, part.chosen, strict=True)
+        return [Asked(t.name, chosen.name, chosen) for t, chosen in pairs], part.learnt_groups
     assert isinstance(part, Reader)
-    return [Asked(task.name, task.name, task) for task in part.tasks]
+    asked = [Asked(task.name, task.name, task) for task in part.tasks]
+    return asked, frozenset(kind for _, kind in part.learns)
 
 
-def _unseen(predictor: Predictor, run: Path, table: ClipTable, seen: str) -> tuple[ClipTable, str]:
-    """The table without clips that the run learnt from or chose its epoch on, and what to say."""
-    corpora = {front.corpus.get("corpus") for front in predictor.recipe.fronts.values()}
-    if not corpora & {name.split("/")[0] for name in table.ids}:
-        return table, ""
-    if not (run / PREDICTIONS).is_file():
-        return table, "Some of these clips may be those that the network learnt from."
-    store = FeatureStore(run.resolve().parents[3] / "features")
-    said = pq.read_table(run / PREDICTIONS, columns=["id", "source"]).to_pylist()
-    used: set[str] = set()
-    for source, facts in predictor.record["sources"].items():
-        if not store.complete(facts["features"]):
-            return table, "Some of these clips may be those that the network learnt from."
-        tested = {row["id"] for row in said if row["source"] == source}
-        used |= set(store.open(facts["features"]).ids) - tested
-    whole = {name.split("@")[0] for name in used}  # segments of a clip
-    kept = [name for name in table.ids if name not in whole]
-    count = len(table) - len(kept)
-    if not count or seen == "keep":
-        return table, f"{count} of these clips are not among the run's test clips." * bool(count)
-    note = f"{count} of {len(table)} clips are left out: they are not among the run's test clips."
-    return table.select(kept), note
+def _clusters(table: ClipTable, learnt: frozenset[str]) -> dict[str, str]:
+    """Clip -> its component by groups and recordings, but for groups that are classes."""
+    groups = [
+        [group for group in each if group.split(":")[0] not in learnt] for each in table.groups()
+    ]
+    at = table.table.schema.get_field_index("groups")
+    column = pa.array(groups, pa.list_(pa.string()))
+    links = connect([replace(table, table=table.table.set_column(at, "groups", column))], [{}])
+    keys = (links.keys[component] for component in links.components[0])
+    return dict(zip(sorted(table.ids), keys, strict=True))
 
 
-def _show(evaluation: Evaluation, name: str, console: Console) -> None:
-    for head, found in evaluation.heads.items():
-        valid = int(found.targets.valid.reshape(len(found.ids), -1).any(axis=1).sum())
-        console.print(f"[bold]{escape(head)}[/] on {escape(name)}: {valid:,} clips")
-        table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
-        for metric, value in found.measured.scalars.items():
-            table.add_row(metric, f"{value:.4f}")
-        console.print(table)
-        for label, row in found.measured.per_label.items():
-            if row.get("support"):
-                line = ", ".join(f"{k} {v:.3f}" for k, v in row.items() if k != "support")
-                console.print(f"  {label} ({row['support']:.0f}): {line}", markup=False)
+def _write(found: Found, known: Seen, outputs: Outputs) -> None:
+    if outputs.as_json:
+        print(_json(found, known))
+    if outputs.scores is not None and outputs.scores.suffix.lower() == ".json":
+        write_durably(outputs.scores, _json(found, known).encode())
+    elif outputs.scores is not None:
+        table = scores_table(found.run, found.source, found.heads, found.spreads)
+        write_durably(outputs.scores, _bytes(table, outputs.scores))
+    if outputs.predictions is not None:
+        said = said_table(found.source, found.heads)
+        write_durably(outputs.predictions, _bytes(said, outputs.predictions))
 
 
-def _write(evaluation: Evaluation, name: str, output: Path) -> None:
-    """Predictions as Parquet, or metrics as JSON, by the ending."""
-    if output.suffix == ".parquet":
-        said = {(name, head): found for head, found in evaluation.heads.items()}
-        tasks = {head: found.task for head, found in evaluation.heads.items()}
-        sink = io.BytesIO()
-        pq.write_table(predictions_table(said, tasks), sink, compression="zstd")
-        write_durably(output, sink.getvalue())
-        return
-    scores = {(name, head, "test"): found.measured for head, found in evaluation.heads.items()}
-    facts: dict[str, Any] = {
-        "scores": scores_facts(scores),
-        "skipped": [[s.id, s.path, s.reason] for s in evaluation.skipped],
-    }
-    write_durably(output, json.dumps(facts, indent=1, ensure_ascii=False).encode())
+def _bytes(table: pa.Table, path: Path) -> bytes:
+    if path.suffix.lower() == ".csv":
+        return csv_bytes(table)
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _json(found: Found, known: Seen) -> str:
+    epochs = []
+    for each in found.evaluations:
+        scores = {(found.source, head, "test"): f.measured for head, f in each.heads.items()}
+        facts = [
+            {**score, "interval": asdict(found.spreads[each.epoch, score["task"]])}
+            for score in scores_facts(scores)
+        ]
+        epochs.append({"epoch": each.epoch, "scores": facts})
+    skipped = [[s.id, s.path, s.reason] for s in found.evaluations[0].skipped]
+    content = {"run": found.run, "source": found.source, "best_epoch": found.best,
+               "epochs": epochs, "seen": known.facts(), "skipped": skipped}  # fmt: skip
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)

@@ -99,19 +99,43 @@ def predict(run: str, files: tuple[str, ...], store: str, **options: Any) -> Non
     "-o",
     "--output",
     type=NEW_FILE,
-    help="Write predictions (.parquet) or metrics (.json).",
+    help="Write every metric (.json, .csv or .parquet).",
+)
+@click.option(
+    "--predictions",
+    type=NEW_FILE,
+    help="Write what is said of every clip (.csv or .parquet).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, and notes on standard error.")
+@click.option(
+    "--epoch",
+    default="best",
+    show_default=True,
+    metavar="EPOCHS",
+    help="Whose weights, of those that were kept: 3, last, all; several are joined by commas.",
 )
 @SOURCE
 @CODE
-def evaluate(run: str, on: str, data: Path | None, store: str, **options: Any) -> None:
+def evaluate(
+    run: str,
+    on: str,
+    data: Path | None,
+    store: str,
+    output: Path | None,
+    predictions: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Score RUN's network on other clips, behind the stages fitted for it.
 
-    Tasks are matched by the names of heads; heads= and aliases= of a source map others. Exit code
-    1: some clips could not be decoded; they are named.
+    Tasks are matched by the names of heads; heads= and aliases= of a source map others. The main
+    metric has a 95 % interval, by a bootstrap over groups of clips. Exit code 1: some clips could
+    not be decoded; they are named.
     """
-    from raymtl.commands.evaluate import show_evaluation
+    from raymtl.commands.evaluate import Outputs, show_evaluation
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, stderr=as_json)
+    options["outputs"] = Outputs(output, predictions, as_json)
     sys.exit(show_evaluation(_found(run, store), on, data, store, **options, console=console))
 
 

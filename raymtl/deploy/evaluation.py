@@ -1,4 +1,4 @@
-"""Any network on any clips: the metrics of training, behind the stages fitted for its run."""
+"""Any epochs of a network on any clips: the metrics of training, behind its fitted stages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from raymtl.deploy.predictor import Predictor
 from raymtl.deploy.recipe import Front
@@ -44,23 +45,25 @@ class Evaluated:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """heads: by name. skipped: clips that could not be used, and why."""
+    """epoch: whose weights. heads: by name. skipped: clips that could not be used, and why."""
 
+    epoch: int
     heads: dict[str, Evaluated]
     skipped: tuple[Skipped, ...]
 
 
 def evaluate(
-    predictor: Predictor,
+    predictors: Sequence[Predictor],
     table: ClipTable,
     facts: Mapping[Path, FileFacts],
     asked: Sequence[Asked],
     *,
     source: str | None = None,
-) -> Evaluation:
+) -> list[Evaluation]:
     """Scores clips as the test part is scored in training: a clip's windows are averaged.
 
     Args:
+        predictors: epochs of one run; recordings are decoded once for all of them.
         facts: of every file of the table.
         asked: tasks of the clips; those without a head in the network are left out.
         source: of the run, whose signal and stages to use; without it, each task's own.
@@ -69,6 +72,7 @@ def evaluate(
         StudyError: when no task fits, or it is not clear whose stages to use.
         TaskError: for labels that the network does not know.
     """
+    predictor = predictors[0]
     fitting = [one for one in asked if one.head in predictor.tasks]
     if not fitting:
         raise StudyError(
@@ -77,20 +81,23 @@ def evaluate(
             "Reader().source('task', heads={'task': 'head'})."
         )
     tasks = {one.head: as_known(predictor.tasks[one.head], one.task) for one in fitting}
-    found: dict[str, Evaluated] = {}
+    found: list[dict[str, Evaluated]] = [{} for _ in predictors]
     skipped: list[Skipped] = []
     for name, heads in predictor.fronts(source).items():
         own = [one for one in fitting if one.head in heads]
         if own:
             front = predictor.recipe.fronts[name]
             clips = cut(table, facts, front.signal, [one.task for one in own])
-            ids, scores = _scores(predictor, name, [o.head for o in own], clips, skipped)
+            ids, scores = _scores(predictors, name, [o.head for o in own], clips, skipped)
             kept = clips.select(ids)
-            for one in own:
-                order = {clip: at for at, clip in enumerate(ids)}
-                rows = scores[one.head][[order[clip] for clip in kept.ids]]
-                found[one.head] = _measured(tasks[one.head], one, kept, rows)
-    return Evaluation(found, tuple(dict.fromkeys(skipped)))
+            order = {clip: at for at, clip in enumerate(ids)}
+            places = [order[clip] for clip in kept.ids]
+            for heads_of, said in zip(found, scores, strict=True):
+                for one in own:
+                    rows = said[one.head][places]
+                    heads_of[one.head] = _measured(tasks[one.head], one, kept, rows)
+    left = tuple(dict.fromkeys(skipped))
+    return [Evaluation(p.epoch, heads, left) for p, heads in zip(predictors, found, strict=True)]
 
 
 def as_known(head: Task, own: Task) -> Task:
@@ -120,31 +127,39 @@ def _measured(task: Task, one: Asked, clips: ClipTable, scores: Floats) -> Evalu
 
 
 def _scores(
-    predictor: Predictor,
+    predictors: Sequence[Predictor],
     source: str,
     heads: Sequence[str],
     clips: ClipTable,
     skipped: list[Skipped],
-) -> tuple[list[str], dict[str, Floats]]:
-    """Ids of clips that could be decoded, and the mean scores of each."""
+) -> tuple[list[str], list[dict[str, Floats]]]:
+    """Ids of clips that could be decoded, and, of each predictor, the mean scores of each."""
+    predictor = predictors[0]
     front = predictor.recipe.fronts[source]
     ids: list[str] = []
-    parts: dict[str, list[Floats]] = {head: [] for head in heads}
+    parts: list[dict[str, list[Floats]]] = [{head: [] for head in heads} for _ in predictors]
     for names, pieces in _decoded(front, clip_rows(clips), skipped):
-        scores, rows = predictor.scores(source, heads, pieces)
+        rows = predictor.rows(source, pieces)
         of = np.array([row.piece for row in rows], np.int64)
-        count = np.bincount(of, minlength=len(pieces))[:, None]
-        for head, values in scores.items():
-            total = np.zeros((len(pieces), values.shape[1]))
-            np.add.at(total, of, values)
-            parts[head].append((total / np.maximum(count, 1)).astype(np.float32))
+        for each, own in zip(predictors, parts, strict=True):
+            for head, values in each.scores_of(source, heads, rows).items():
+                own[head].append(_means(values, of, len(pieces)))
         ids += names
     if not ids:
         raise StudyError(
             f"{predictor.recipe.run}: none of the {len(clips)} clips can be decoded; the first: "
             f"{skipped[0].path}: {skipped[0].reason}"
         )
-    return ids, {head: np.concatenate(found) for head, found in parts.items()}
+    return ids, [{head: np.concatenate(found) for head, found in p.items()} for p in parts]
+
+
+def _means(values: Floats, of: npt.NDArray[np.int64], count: int) -> Floats:
+    """Mean of the rows, (rows, outputs), of each of `count` pieces."""
+    total = np.zeros((count, values.shape[1]))
+    np.add.at(total, of, values)
+    sizes = np.bincount(of, minlength=count)[:, None]
+    found: Floats = (total / np.maximum(sizes, 1)).astype(np.float32)
+    return found
 
 
 def _decoded(

@@ -162,8 +162,7 @@ class Predictor:
         self, source: str, heads: Sequence[str], pieces: Sequence[Piece]
     ) -> tuple[dict[str, Floats], list[Row]]:
         """Head -> (rows, outputs) probabilities, and the rows, in the order of the pieces."""
-        front, shape = self.recipe.fronts[source], self.recipe.shape
-        rows = rows_of(pieces, front, self.recipe.extraction, shape)
+        rows = self.rows(source, pieces)
         return self.scores_of(source, heads, rows), rows
 
     def scores_of(
@@ -180,6 +179,11 @@ class Predictor:
                 for head, output in self.network(inputs, list(heads)).items():
                     found[head][places] = self.tasks[head].scores(output.float()).numpy()
         return found
+
+    def rows(self, source: str, pieces: Sequence[Piece]) -> list[Row]:
+        """What the network is given of the pieces."""
+        front, shape = self.recipe.fronts[source], self.recipe.shape
+        return rows_of(pieces, front, self.recipe.extraction, shape)
 
     def stored(self, source: str, matrices: Sequence[Floats]) -> list[Row]:
         """Rows of clips whose features, (channels, frames, features) each, a store has."""

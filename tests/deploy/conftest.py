@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from raymtl.experiment import combinations
+from raymtl.kept import Keep
 from raymtl.models.cnn import SharedCnn
 from raymtl.plan import Plan
 from tests.corpora import DIGITS, plan_of
@@ -16,14 +17,14 @@ from tests.inprocess import sweep
 
 @pytest.fixture(scope="session")
 def digits(corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """`DIGITS` with a convolutional network beside, trained; not to be changed."""
+    """`DIGITS` with a convolutional network beside, every epoch kept; not to be changed."""
     study = replace(
         DIGITS,
         combinations=combinations("all"),
         models=[*DIGITS.models, SharedCnn(width=4, depth=2, kernel=3)],
     )
     plan = plan_of(study, corpora, tmp_path_factory.mktemp("deployed"))
-    assert {entry.status for entry in sweep(plan)} == {"done"}
+    assert {entry.status for entry in sweep(plan, keep=Keep.parse("all"))} == {"done"}
     return plan
 
 

@@ -180,6 +180,13 @@ def _r2(table: pa.Table, labels: Sequence[str]) -> Metric:
     return score
 
 
+def resampled(metric: str, table: pa.Table, labels: Sequence[str]) -> Metric | None:
+    """A metric on any draw of clips, of predictions whose truth is known; None for one that is not
+    resampled."""
+    found = _RESAMPLED.get(metric)
+    return None if found is None else found(table, labels)
+
+
 _RESAMPLED: dict[str, Callable[[pa.Table, Sequence[str]], Metric]] = {
     "uar": _uar,
     "map": _map,
