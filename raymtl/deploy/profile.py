@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from raymtl.deploy.checks import Clip, score_of
 from raymtl.deploy.graphs import FromFeatures
 from raymtl.deploy.onnx import Graph, Session, quantised
 from raymtl.deploy.predictor import Predictor
+from raymtl.models.counting import multiply_adds
 from raymtl.models.model import parameters
 
 _TIMES = 30  # calls whose median is the latency
@@ -54,9 +54,7 @@ def profile(
 def macs(predictor: Predictor, graph: Graph, example: Any) -> int:
     """Multiply-adds of stages and network for one clip; extraction is not counted."""
     module = FromFeatures(predictor, graph.source, graph.heads).eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module(torch.from_numpy(example))
-    return int(counter.get_total_flops()) // 2
+    return int(multiply_adds(lambda: module(torch.from_numpy(example))))
 
 
 def milliseconds(call: Callable[[Any], Any], example: Any) -> float:

@@ -135,9 +135,9 @@ def read_record(folder: Path) -> Record:
 
     Keys: run, digest, status, cell {name, combination, extraction, model}, fold, seed, sources
     {name: {features, fit, train, validation, test, skipped, passes}}, tasks {name: {kind, labels,
-    primary}}, scores, parameters, cost {macs, latency_ms, gpu_bytes}, sharing {blocks [{name,
-    parameters, tasks, frozen, reused}] or problem}, steps, seconds, epochs, best_epoch, conflicts,
-    leaks, versions, files {name: {sha256, size}}.
+    primary}}, scores, parameters, cost {macs, frames, latency_ms, gpu_bytes}, sharing {blocks
+    [{name, parameters, tasks, frozen, reused}] or problem}, steps, seconds, epochs, best_epoch,
+    conflicts, leaks, versions, files {name: {sha256, size}}.
 
     Raises:
         StoreError: when it is missing or damaged.

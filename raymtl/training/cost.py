@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+
+from raymtl.models.counting import multiply_adds
 
 _TIMES = 7  # forward passes that are timed, after one that is not
 
@@ -19,23 +20,22 @@ def cost(network: nn.Module, inputs: Mapping[str, Tensor], device: str) -> dict[
     In: `inputs` of one clip; see `models.model.Model.build`.
 
     Returns:
-        macs: multiply-adds of matrix products and convolutions, as torch counts them (half its
-        operations); the rest is not counted. latency_ms: median time of a forward pass, batch of
-        one, with torch's threads as they are and whatever else the machine does. gpu_bytes: the
-        most memory this run's tensors took, on CUDA devices only.
+        macs: see `models.counting.multiply_adds`. frames: of the clip, with which they grow.
+        latency_ms: median time of a forward pass, batch of one, with torch's threads as they are
+        and whatever else the machine does.
+        gpu_bytes: the most memory this run's tensors took, on CUDA devices only.
     """
     network.eval()
+    used = torch.cuda.max_memory_allocated(device) if device.startswith("cuda") else None
+    macs = multiply_adds(lambda: network(inputs))
     with torch.no_grad():
-        with FlopCounterMode(display=False) as counter:
-            network(inputs)
         seconds = [_seconds(network, inputs, device) for _ in range(_TIMES)]
     found = {
-        "macs": counter.get_total_flops() / 2,
+        "macs": macs,
+        "frames": float(inputs["lengths"][0]),
         "latency_ms": 1e3 * statistics.median(seconds),
     }
-    if device.startswith("cuda"):
-        found["gpu_bytes"] = float(torch.cuda.max_memory_allocated(device))
-    return found
+    return found if used is None else found | {"gpu_bytes": float(used)}
 
 
 def forget_memory(device: str) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -136,7 +135,7 @@ class Run:
             self._network, self._data, self._tasks, self._device, self._training.precision
         )
         self._tick()
-        clip = self._one_clip()
+        clip = self._feeder.middle()
         weights = {name: value.cpu() for name, value in self._best_weights.items()}
         return Outcome(
             self._history,
@@ -152,9 +151,6 @@ class Run:
             cost(self._network, clip, self._device),
             sharing(self._network, clip, tuple(self._tasks)).facts(),
         )
-
-    def _one_clip(self) -> dict[str, Tensor]:
-        return self._feeder.batch({min(self._sizes): np.zeros(1, np.int64)}).inputs
 
     def _planned(self) -> list[dict[str, Rows]]:
         return self._training.batches.epoch(self._sizes, self._seed, self.epoch + 1)

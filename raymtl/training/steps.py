@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -48,6 +49,17 @@ class Feeder:
             self._moved(inputs[0] if len(inputs) == 1 else side_by_side(inputs)),
             {task: self._target(task, chosen) for task in tasks},
         )
+
+    def middle(self) -> dict[str, Tensor]:
+        """Inputs of one row of middle length, over all sources; the first of several."""
+        names = sorted(self._inputs)
+        lengths = [self._inputs[name].lengths for name in names]
+        ends = np.cumsum([len(each) for each in lengths])
+        order = np.argsort(np.concatenate(lengths), kind="stable")
+        at = int(order[(len(order) - 1) // 2])
+        source = int(np.searchsorted(ends, at, side="right"))
+        row = at - int(ends[source]) + len(lengths[source])
+        return self.batch({names[source]: np.array([row])}).inputs
 
     def _moved(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: value.to(self._device) for name, value in inputs.items()}

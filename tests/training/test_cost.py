@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from raymtl.models.cnn import SharedCnn
@@ -9,6 +10,8 @@ from raymtl.models.dnn import SharedDnn
 from raymtl.models.model import InputShape
 from raymtl.tasks import OneOf
 from raymtl.training.cost import cost
+from raymtl.training.steps import Feeder
+from tests.training.toys import COLOUR, toy_parts
 
 TASKS = [OneOf("a", ("x", "y", "z")), OneOf("b", tuple("0123456789"))]
 
@@ -54,3 +57,50 @@ def test_counting_leaves_the_random_state_and_the_weights() -> None:
     cost(network, inputs(4, 4), "cpu")
     assert torch.equal(before, torch.get_rng_state())
     assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
+
+
+class Layer(torch.nn.Module):
+    """One layer over (B, frames, features) as a network of one head."""
+
+    def __init__(self, layer: torch.nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        found = self.layer(inputs["features"][:, 0])
+        return {"a": found[0] if isinstance(found, tuple) else found}
+
+
+@pytest.mark.parametrize(
+    ("layer", "macs"),
+    [
+        (torch.nn.LSTM(16, 8, batch_first=True), 20 * 4 * 8 * (16 + 8)),
+        (torch.nn.GRU(16, 8, batch_first=True), 20 * 3 * 8 * (16 + 8)),
+        (
+            torch.nn.TransformerEncoderLayer(16, 4, 32, batch_first=True),
+            20 * 4 * 16 * 16 + 2 * 20 * 20 * 16 + 2 * 20 * 16 * 32,
+        ),
+        (torch.nn.Conv1d(20, 20, 3, padding=1, groups=20), 20 * 16 * 3),
+    ],
+    ids=["lstm", "gru", "transformer", "depthwise"],
+)
+def test_macs_of_layers_that_are_one_kernel_are_those_of_their_equations(
+    layer: torch.nn.Module, macs: int
+) -> None:
+    """LSTM: 4 gates of inputs and state; attention: 4 projections, two products, two layers."""
+    flags = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
+    found = cost(Layer(layer), inputs(20, 16), "cpu")
+    assert (found["macs"], found["frames"]) == (macs, 20)
+    assert (torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled) == flags
+
+
+def test_the_clip_that_is_counted_is_of_middle_length_over_all_sources() -> None:
+    parts = {
+        name: toy_parts(name, [COLOUR], seed, frames=span)["train"]
+        for name, seed, span in (("long", 0, (40, 60)), ("short", 1, (2, 8)))
+    }
+    lengths = sorted(n for part in parts.values() for n in part.inputs.lengths.tolist())
+    clip = Feeder(parts, "cpu").middle()
+    assert clip["features"].shape[2] == int(clip["lengths"][0]) == lengths[(len(lengths) - 1) // 2]
+    alone = {"long": parts["long"]}
+    assert int(Feeder(alone, "cpu").middle()["lengths"][0]) == lengths[len(lengths) // 2 + 11]
