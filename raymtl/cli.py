@@ -12,7 +12,14 @@ from rich.console import Console
 from raymtl.commands.networks import COMMANDS as ON_NETWORKS
 from raymtl.commands.networks import EPOCH
 from raymtl.commands.on_records import COMMANDS as ON_RECORDS
-from raymtl.commands.options import FILE, FOLDER, NEW_FILE, NEW_FOLDER, data_option, store_option
+from raymtl.commands.options import (
+    FILE,
+    NEW_FILE,
+    NEW_FOLDER,
+    data_option,
+    on_sweep,
+    store_option,
+)
 from raymtl.errors import RaymtlError
 
 
@@ -173,16 +180,16 @@ def audit(target: str, data: Path | None, store: str, page: Path | None, fast: b
 
 
 @main.command()
-@click.argument("sweep", type=FOLDER)
+@on_sweep
 def report(sweep: Path) -> None:
-    """Write the page and print the table of SWEEP (a folder below <store>/sweeps)."""
+    """Write the page and print the table of SWEEP: its folder, or its name below the store."""
     from raymtl.commands.report import show_report
 
     show_report(sweep, Console(highlight=False))
 
 
 @main.command()
-@click.argument("sweep", type=FOLDER)
+@on_sweep
 @click.option("--budget", type=click.IntRange(1), help="Networks at most. [default: 1 to 6]")
 def relate(sweep: Path, budget: int | None) -> None:
     """Show which tasks of SWEEP to train together, and what tells so beforehand.
@@ -196,8 +203,9 @@ def relate(sweep: Path, budget: int | None) -> None:
 
 
 @main.command()
-@click.argument("a", type=FOLDER)
-@click.argument("b", type=FOLDER)
+@click.argument("a")
+@click.argument("b")
+@store_option("Where sweeps are looked for by name.", NEW_FOLDER)
 @click.option(
     "--page",
     type=NEW_FILE,
@@ -205,11 +213,14 @@ def relate(sweep: Path, budget: int | None) -> None:
     show_default=True,
     help="Where the page goes; its tables lie beside it.",
 )
-def compare(a: Path, b: Path, page: Path) -> None:
-    """Hold two sweeps, or two stores, against each other: cells in both, and how they differ."""
+def compare(a: str, b: str, page: Path, store: Path) -> None:
+    """Hold two sweeps, or two stores, against each other: cells in both, and how they differ.
+
+    A and B are sweeps' folders or names below the store, or two stores.
+    """
     from raymtl.commands.compare import show_comparison
 
-    show_comparison(a, b, page, Console(highlight=False))
+    show_comparison(a, b, store, page, Console(highlight=False))
 
 
 @main.command()

@@ -10,22 +10,21 @@ from rich.table import Table
 
 from raymtl.errors import PreflightError
 from raymtl.results.compare import Comparison, compare_sweeps
-from raymtl.results.finding import sweeps_of
+from raymtl.results.finding import find_sweep, sweeps_of
 from raymtl.results.panels import Row
 from raymtl.results.report.comparing import rows_of, write_comparison
 
 _MOST = 8  # rows a task in the terminal
 _NAMES = {"with": "with", "short_extraction": "extraction", "short_model": "model"}
-_PARTS = ("plan.json", "ledger", "runs")
 
 
-def show_comparison(a: Path, b: Path, page: Path, console: Console) -> None:
+def show_comparison(a: str, b: str, store: Path, page: Path, console: Console) -> None:
     """Prints one table for each pair of sweeps, writes the page and says where it is.
 
     Raises:
         PreflightError: for a folder that is neither a sweep nor a store, or for one of each.
     """
-    pairs, only_a, only_b = _pairs(a, b)
+    pairs, only_a, only_b = _pairs(_folder(a, store), _folder(b, store))
     found = [compare_sweeps(*pair) for pair in pairs]
     for one in found:
         _print(one, console)
@@ -52,14 +51,12 @@ def _pairs(a: Path, b: Path) -> tuple[list[tuple[Path, Path]], list[str], list[s
 
 
 def _kind(path: Path) -> str:
-    if any((path / part).exists() for part in _PARTS):
-        return "sweep"
-    if (path / "sweeps").is_dir():
-        return "store"
-    raise PreflightError(
-        f"{path}: neither a sweep (it has no {', '.join(_PARTS)}) nor a store (no sweeps/). "
-        "Give two folders below <store>/sweeps, or two stores."
-    )
+    return "store" if (path / "sweeps").is_dir() else "sweep"
+
+
+def _folder(text: str, store: Path) -> Path:
+    """A store's folder, or that of the sweep that is meant."""
+    return Path(text) if (Path(text) / "sweeps").is_dir() else find_sweep(text, store)
 
 
 def _print(found: Comparison, console: Console) -> None:

@@ -98,7 +98,7 @@ def show_evaluation(
     known = seen_of(predictors[0], run, corpus.table)
     table = known.dropped() if seen == "drop" else corpus.table
     for line in known.notes(seen == "drop"):
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=not console.is_terminal)
     if not len(table):
         raise StudyError(f"{on}: no clip is left; --seen keep takes those that the run used, too.")
     asked, learnt = _asked(on)

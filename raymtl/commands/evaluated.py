@@ -11,7 +11,7 @@ from rich.text import Text
 from raymtl.deploy.evaluation import Evaluated, Evaluation
 from raymtl.results.evaluated import Spread
 
-_BESIDE = 4  # metrics beside the primary one in a table of epochs
+_BESIDE = ("accuracy", "f1/macro", "mae", "rmse")  # in a table of epochs, where there are any
 _COLUMNS = 5  # metrics of labels
 
 Spreads = Mapping[tuple[int, str], Spread]
@@ -66,7 +66,7 @@ def _several(
     """The best epoch on validation is marked, and the best on these clips said."""
     first = evaluations[0].heads[head]
     primary = first.task.primary
-    beside = [metric for metric in first.measured.scalars if metric != primary][:_BESIDE]
+    beside = [metric for metric in _BESIDE if metric in first.measured.scalars]
     table = _table("epoch", primary, "95 % interval", *beside)
     for each in evaluations:
         scalars = each.heads[head].measured.scalars
@@ -75,11 +75,12 @@ def _several(
         table.add_row(mark, values[0], _interval(spreads[each.epoch, head]), *values[1:],
                       style="bold" if each.epoch == best else "")  # fmt: skip
     table.columns[0].justify = "right"
+    table.columns[2].no_wrap = True
     console.print(table)
     known = {e.epoch: e.heads[head].measured.scalars.get(primary) for e in evaluations}
     scored = {epoch: value for epoch, value in known.items() if value is not None}
     if scored:
-        top = max(scored, key=lambda epoch: scored[epoch])
+        top = max(scored, key=lambda epoch: (scored[epoch], epoch == best))
         console.print(
             f"  Highest on these clips is epoch {top}; validation chose {best}. An epoch chosen by "
             "these clips is to be scored on others."

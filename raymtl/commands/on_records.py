@@ -9,7 +9,14 @@ from typing import Any
 import click
 from rich.console import Console
 
-from raymtl.commands.options import FILE, FOLDER, NEW_FILE, NEW_FOLDER, data_option, store_option
+from raymtl.commands.options import (
+    FILE,
+    NEW_FILE,
+    NEW_FOLDER,
+    data_option,
+    on_sweep,
+    store_option,
+)
 
 _STORE = store_option(kind=NEW_FOLDER)
 
@@ -107,7 +114,7 @@ def prune(store: Path, yes: bool, epochs: str | None) -> None:
 
 
 @click.command()
-@click.argument("sweep", type=FOLDER)
+@on_sweep
 @click.option("--format", "form", type=click.Choice(["csv", "parquet"]), default="csv")
 @click.option(
     "-o",
@@ -127,7 +134,7 @@ def export_results(sweep: Path, form: str, output: Path, **more: bool) -> None:
 
 
 @click.command()
-@click.argument("sweep", type=FOLDER)
+@on_sweep
 @click.option("--embeddings", is_flag=True, help="Also the test clips, for its projector.")
 def tensorboard(sweep: Path, embeddings: bool) -> None:
     """Lay SWEEP out for TensorBoard under short names; print the command that shows it."""
@@ -137,7 +144,7 @@ def tensorboard(sweep: Path, embeddings: bool) -> None:
 
 
 @click.command()
-@click.argument("sweep", type=FOLDER)
+@on_sweep
 @click.option("--to", type=click.Choice(["mlflow", "wandb"]), required=True)
 @click.option("--uri", help="MLflow's server. [default: $MLFLOW_TRACKING_URI]")
 @click.option("--project", help="Experiment or project to write to. [default: the sweep's name]")

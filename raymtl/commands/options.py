@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -33,3 +34,16 @@ def store_option(
         type=kind,
         help=meaning,
     )
+
+
+def on_sweep(command: Any) -> Any:
+    """Argument SWEEP, a folder or a name below ``--store``; the command is given the folder."""
+
+    @wraps(command)
+    def found(sweep: str, store: Path, **options: Any) -> Any:
+        from raymtl.results.finding import find_sweep
+
+        return command(find_sweep(sweep, store), **options)
+
+    store = store_option("Where sweeps are looked for by name.", NEW_FOLDER)
+    return click.argument("sweep")(store(found))

@@ -39,16 +39,20 @@ class Seen:
     def notes(self, drop: bool) -> Iterator[str]:
         """What a person should know before the scores."""
         if self.used is None:
-            yield "Some of these clips may be those that the network learnt from: its run's clips"
-            yield "are no longer known."
+            yield (
+                "Some of these clips may be those that the network learnt from: its run's clips "
+                "are no longer known."
+            )
         elif self.used:
             done = "are left out: they" if drop else "are scored though they"
-            yield f"{len(self.used)} of {len(self.table)} clips {done} are not among the run's"
-            yield "test clips."
+            count = f"{len(self.used)} of {len(self.table)} clips"
+            yield f"{count} {done} are not among the run's test clips."
         if self.near:
             kinds = " or ".join(self.kinds)
-            yield f"{len(self.near)} of the others share a {kinds} with clips that the network"
-            yield "learnt from: expect less of unknown ones."
+            yield (
+                f"{len(self.near)} of the others share a {kinds} with clips that the network "
+                "learnt from: expect less of unknown ones."
+            )
 
     def facts(self) -> dict[str, Any]:
         """As JSON data."""

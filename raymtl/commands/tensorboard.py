@@ -7,17 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from raymtl.commands.report import check_sweep
 from raymtl.results.logdir import logdir, write_logdir
 
 
 def lay_out(sweep: Path, embeddings: bool, console: Console) -> None:
-    """Writes the folder for TensorBoard and prints the command.
-
-    Raises:
-        PreflightError: for a folder that is no sweep.
-    """
-    check_sweep(sweep)
+    """Writes the folder for TensorBoard and prints the command."""
     names = write_logdir(sweep.resolve(), embeddings)
     shown = list(names)[:5]
     console.print(f"{len(names)} runs, such as {', '.join(shown)}", markup=False, soft_wrap=True)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from raymtl.commands.report import check_sweep
 from raymtl.results.tracked import tracked
 from raymtl.results.trackers import to_mlflow, to_wandb
 
@@ -17,9 +16,8 @@ def track(
     """Writes what the tracker lacks and says how many runs that was.
 
     Raises:
-        PreflightError: for a folder that is no sweep, and what keeps the tracker from writing.
+        PreflightError: for what keeps the tracker from writing.
     """
-    check_sweep(sweep)
     sweep = sweep.resolve()
     name = project or sweep.name
     if to == "mlflow":

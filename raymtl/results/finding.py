@@ -1,4 +1,4 @@
-"""Which run is meant: a path, or the beginning of a name below a store's sweeps."""
+"""Which sweep or run is meant: a path, or the beginning of a name below a store's sweeps."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from raymtl.errors import PreflightError
 from raymtl.results.records import RECORD
 
+PARTS = ("plan.json", "ledger", "runs")  # of a sweep
 _NEAR = 5  # names shown when none, or several, are meant
 
 
@@ -38,6 +39,37 @@ class Found:
 def sweeps_of(store: Path) -> list[Path]:
     """Every sweep's folder below a store, sorted."""
     return sorted(p for p in (store / "sweeps").glob("*") if p.is_dir())
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether a folder has any of a sweep's parts; one is enough, for it may be damaged."""
+    return any((folder / part).exists() for part in PARTS)
+
+
+def find_sweep(text: str, store: Path) -> Path:
+    """The folder of the sweep that is meant.
+
+    Args:
+        text: a sweep's folder or, of one below the store, its name or the beginning of that.
+
+    Raises:
+        PreflightError: when no sweep, or more than one, is meant, with those that are near.
+    """
+    path = Path(text).expanduser()
+    if path.is_dir() and is_sweep(path):
+        return path
+    known = {sweep.name: sweep for sweep in sweeps_of(store)}
+    matches = [text] if text in known else [name for name in known if name.startswith(text)]
+    if len(matches) == 1:
+        return known[matches[0]]
+    near = sorted(matches or known, key=lambda name: -SequenceMatcher(None, text, name).ratio())
+    said = f"is not a sweep; it has no {', '.join(PARTS)}" if path.is_dir() else "is no folder"
+    what = f"names {len(matches)} sweeps" if matches else f"{said}, and names no sweep"
+    shown = "".join(f"\n  {name}" for name in near[:_NEAR])
+    raise PreflightError(
+        f"{text}: {what} below {store / 'sweeps'}. Give the name of a sweep there, its folder, or "
+        f"the store with --store.{shown}"
+    )
 
 
 def runs_of(sweep: Path) -> set[str]:

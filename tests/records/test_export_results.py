@@ -49,3 +49,34 @@ def test_a_folder_that_is_no_sweep(call: Callable[..., Result], root: Path) -> N
     result = call("export-results", root, "-o", root / "tables")
     assert result.exit_code == 2
     assert "not a sweep" in result.output
+
+
+def test_a_sweep_by_its_name(call: Callable[..., Result], root: Path) -> None:
+    """Whole or its beginning; what is near is told where none is meant."""
+    for name in ("digits", "dig"):
+        assert call("export-results", name, "-o", root / name).exit_code == 0
+    result = call("export-results", "digts", "-o", root / "tables")
+    assert result.exit_code == 2
+    assert "digts: is no folder, and names no sweep below" in result.output
+    assert "\n  digits" in result.output
+
+
+def test_tables_of_an_earlier_export_are_replaced(
+    call: Callable[..., Result], root: Path, sweep: Path
+) -> None:
+    """Those that its dictionary lists, in whichever form; files of others stay or stop it."""
+    tables = root / "tables"
+    assert call("export-results", sweep, "-o", tables, "--metrics").exit_code == 0
+    (tables / "notes.csv").write_text("mine")
+    result = call("export-results", sweep, "-o", tables, "--format", "parquet")
+    assert result.exit_code == 0, result.output
+    assert "metrics.csv" in result.output
+    left = {path.name for path in tables.iterdir()}
+    assert {name for name in left if name.endswith(".csv")} == {"notes.csv"}
+    assert "results.parquet" in left
+    (root / "others").mkdir()
+    (root / "others" / "runs.csv").write_text("mine")
+    result = call("export-results", sweep, "-o", root / "others")
+    assert result.exit_code == 2
+    assert "holds runs.csv, which no earlier export wrote" in " ".join(result.output.split())
+    assert (root / "others" / "runs.csv").read_text() == "mine"

@@ -121,7 +121,7 @@ def test_an_empty_sweep_and_a_folder_that_is_none(tmp_path: Path) -> None:
     assert len(found.only_a) == 4 - 1
     said = CliRunner().invoke(main, ["compare", str(a), str(tmp_path / "c")])
     assert said.exit_code == 2
-    assert "neither a sweep" in said.output
+    assert "names no sweep below" in said.output
 
 
 def test_latex_escapes_what_latex_would_act_upon() -> None:
