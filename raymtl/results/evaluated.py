@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from raymtl.errors import StudyError
 from raymtl.results.predictions import predictions_table
+from raymtl.results.transfer.drawn import Draws
 from raymtl.results.transfer.fixed import resampled
-from raymtl.results.transfer.inference import Doubles, Weights, cluster_bootstrap
+from raymtl.results.transfer.inference import Doubles, cluster_bootstrap
 from raymtl.tasks import Floats, Scores, Targets, Task
 
 SCHEMA = pa.schema(
@@ -73,8 +73,8 @@ def spread(found: Scored, clusters: Mapping[str, str]) -> Spread:
     if score is None:
         return Spread(clips, count, why=f"{found.task.primary} is not resampled")
 
-    def one_seed(weights: Weights) -> Doubles:
-        return np.asarray(score(weights))[None]
+    def one_seed(draws: Draws) -> Doubles:
+        return score(draws)[None]
 
     try:
         interval = cluster_bootstrap(one_seed, groups)

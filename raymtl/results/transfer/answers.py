@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,9 +18,9 @@ from raymtl.results.transfer.gains import Gain, What, gains
 from raymtl.results.transfer.inference import (
     Interval,
     benjamini_hochberg,
-    cluster_bootstrap,
     corrected_t,
     holm,
+    over_seeds,
 )
 from raymtl.results.transfer.verdicts import ROPE, delta_m, verdict
 
@@ -50,6 +50,7 @@ SCHEMA = pa.schema(
         ("verdict", pa.string()),
     ]
 )
+_NO_LABELS = "labels of one test set are not resampled"
 _NO_SPREAD = "no interval: the differences do not tell their spread"
 CORRECTED, CLUSTERED = "corrected t", "cluster bootstrap"
 ONE_SEED = f"{CLUSTERED}, one seed: no claim"
@@ -109,11 +110,12 @@ def judged_table(
     found: Sequence[Gain], state: SweepState, rules: Rules, labels: bool = False
 ) -> pa.Table:
     """Gains with intervals, adjusted p values and verdicts: columns of `SCHEMA`."""
-    sizes = _sizes(state)
-    fixed_set = _no_labels if labels else fixed_sets(state)
-    fixed = _fixed_sources(state)
+    sizes, fixed = _sizes(state), _fixed_sources(state)
+    alike = [gain for gain in found if gain.folds == 1 or gain.what.source in fixed]
+    sets = [_NO_LABELS] * len(alike) if labels else fixed_sets(state, rules.draws).of(alike)
+    of = {id(gain): one for gain, one in zip(alike, sets, strict=True)}
     judged = [
-        (gain, *judge(gain, gain.folds == 1 or gain.what.source in fixed, sizes, fixed_set, rules))
+        (gain, *(_on_one_set(gain, of[id(gain)]) if id(gain) in of else _over_folds(gain, sizes)))
         for gain in found
     ]
     rows = _rows(judged, rules, labels)
@@ -122,25 +124,18 @@ def judged_table(
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def judge(
-    gain: Gain,
-    fixed: bool,
-    sizes: Mapping[tuple[str, str], float],
-    fixed_set: Callable[[Gain], FixedSet | str],
-    rules: Rules,
-) -> tuple[Interval, str]:
-    """The interval of one gain, and how it was found, or why there is none.
+def _over_folds(gain: Gain, sizes: Mapping[tuple[str, str], float]) -> tuple[Interval, str]:
+    """The interval of one gain, and how it was found, or why there is none."""
+    ratios = [sizes[pair.run, gain.what.source] for pair in gain.pairs]
+    interval = corrected_t(gain.differences, sum(ratios) / len(ratios))
+    return interval, CORRECTED if interval.p is not None else _NO_SPREAD
 
-    fixed: all its runs are tested on the same clips; folds then are but more seeds.
-    """
-    if not fixed:
-        ratios = [sizes[pair.run, gain.what.source] for pair in gain.pairs]
-        interval = corrected_t(gain.differences, sum(ratios) / len(ratios))
-        return interval, CORRECTED if interval.p is not None else _NO_SPREAD
-    found = fixed_set(gain)
+
+def _on_one_set(gain: Gain, found: FixedSet | str) -> tuple[Interval, str]:
+    """As `_over_folds`, of runs tested on the same clips; folds then are but more seeds."""
     if isinstance(found, FixedSet):
         try:
-            interval = cluster_bootstrap(found.differences, found.clusters, rules.draws)
+            interval = replace(over_seeds(found.differences, found.clusters), mean=gain.mean)
         except StudyError as error:
             found = str(error)
         else:
@@ -169,10 +164,6 @@ def _updates(gain: Gain, state: SweepState) -> float | None:
 
     base = sum(seen(pair.base_run) for pair in gain.pairs)
     return sum(seen(pair.run) for pair in gain.pairs) / base if base else None
-
-
-def _no_labels(gain: Gain) -> str:
-    return "labels of one test set are not resampled"
 
 
 def _rows(

@@ -1,95 +1,146 @@
-"""Scores of runs on parts of one fixed test set, from their predictions and the clips' groups."""
+"""Scores of runs on draws of one fixed test set, from their predictions and the clips' groups."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from raymtl.errors import StudyError
 from raymtl.results.records import PREDICTIONS
 from raymtl.results.state import SweepState
+from raymtl.results.transfer.drawn import Draws, Ints, drawn_map, drawn_r2, drawn_uar
 from raymtl.results.transfer.gains import Gain
-from raymtl.results.transfer.inference import Doubles, Weights
+from raymtl.results.transfer.inference import Doubles, clip_draws
 
 CLIPS = "clips.parquet"  # of a sweep: source, id, component
-Codes = npt.NDArray[np.int64]
-Metric = Callable[[Weights], Doubles]  # how often each clip counts (draws, N) to scores (draws,)
+MISSING = "predictions are missing"
+_CLOSE = 1e-4  # scores from predictions, which are kept in single precision, to those recorded
+Metric = Callable[[Draws], Doubles]  # scores on each draw, (draws,)
+_COLUMNS = ["id", "source", "task", "truth", "decision", "scores"]
 
 
 @dataclass(frozen=True, eq=False)
 class FixedSet:
     """One fixed test set as the paired runs of a gain saw it.
 
-    clusters: (N,) what is drawn together. scores: per paired seed, with and without partners.
+    clusters: how many there are. differences: (seeds, 1 + draws) with partners minus without, on
+    the whole set and on each draw of it.
     """
 
-    clusters: list[str]
-    scores: list[tuple[Metric, Metric]]
+    clusters: int
+    differences: Doubles
 
-    def differences(self, weights: Weights) -> Doubles:
-        """(draws, N) counts to (seeds, draws)."""
-        return np.stack([one(weights) - other(weights) for one, other in self.scores])
+
+class _Asked(NamedTuple):
+    """What is scored of one run."""
+
+    source: str
+    task: str
+    metric: str
 
 
 @dataclass(frozen=True, eq=False)
 class _Said:
-    """What one run said of the test clips of one task: their ids, and its score on any draw."""
+    """Scores of one run on the clips `ids` and on each draw of them, (1 + draws,)."""
 
-    ids: list[str]
-    score: Metric
+    ids: tuple[str, ...]
+    clusters: int
+    scores: Doubles
 
 
 @lru_cache(maxsize=2)
-def fixed_sets(state: SweepState) -> Callable[[Gain], FixedSet | str]:
-    """For a gain on one test set: the test set, or why there is none to resample.
+def fixed_sets(state: SweepState, draws: int) -> FixedSets:
+    """The fixed test sets of a sweep; what has been drawn of them is kept while it is asked for."""
+    return FixedSets(state, draws)
 
-    A run's scores on the draws are computed once, whatever it is compared with.
+
+class FixedSets:
+    """Scores on the draws of fixed test sets, each run's computed once, whatever it is paired with.
+
+    Runs are read side by side; of each only its scores stay in memory.
     """
-    components = _components(state.sweep)
 
-    @cache
-    def said(run: str, source: str, task: str, metric: str) -> _Said | None:
-        table = _predictions(state.sweep / "runs" / run / PREDICTIONS, source, task)
-        if table is None:
-            return None
-        labels = state.tasks.get(task, {}).get("labels", [])
-        return _Said(table["id"].to_pylist(), _once(_RESAMPLED[metric](table, labels)))
+    def __init__(self, state: SweepState, draws: int) -> None:
+        self._state = state
+        self._count = draws
+        self._components = _components(state.sweep)
+        self._ids: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._said: dict[tuple[str, _Asked], _Said | str] = {}
 
-    def of(gain: Gain) -> FixedSet | str:
-        source, task, metric, _ = gain.what
-        if metric not in _RESAMPLED:
-            return f"{metric} is not resampled"
-        runs = [run for pair in gain.pairs for run in (pair.run, pair.base_run)]
-        known = [one for run in runs if (one := said(run, source, task, metric)) is not None]
-        if len(known) < len(runs):
-            return "predictions are missing"
-        ids = known[0].ids
-        if any(one.ids != ids for one in known):
+    def of(self, found: Sequence[Gain]) -> list[FixedSet | str]:
+        """For each gain on one test set: the test set, or why there is none to resample."""
+        wanted: dict[str, dict[_Asked, None]] = defaultdict(dict)
+        for gain in found:
+            asked = _Asked(*gain.what[:3])
+            for run in _runs(gain):
+                if asked.metric in _DRAWN and (run, asked) not in self._said:
+                    wanted[run][asked] = None
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for run, said in zip(
+                wanted, pool.map(self._read, wanted, wanted.values()), strict=True
+            ):
+                self._said |= {(run, asked): one for asked, one in said.items()}
+        return [self._set(gain) for gain in found]
+
+    def _set(self, gain: Gain) -> FixedSet | str:
+        asked = _Asked(*gain.what[:3])
+        if asked.metric not in _DRAWN:
+            return f"{asked.metric} is not resampled"
+        known: list[_Said] = []
+        for run in _runs(gain):
+            said = self._said[run, asked]
+            if isinstance(said, str):
+                return said
+            known.append(said)
+        if any(one.ids is not known[0].ids for one in known):
             return "the runs did not score the same clips"
-        clusters = [components.get((source, i), i) for i in ids]
-        scores = [one.score for one in known]
-        return FixedSet(clusters, list(zip(scores[::2], scores[1::2], strict=True)))
+        scores = np.stack([one.scores for one in known])
+        recorded = [score for pair in gain.pairs for score in (pair.score, pair.base)]
+        if not np.allclose(scores[:, 0], recorded, rtol=_CLOSE, atol=_CLOSE):
+            return "predictions do not tell the score: labels of some clips are partly unknown"
+        return FixedSet(known[0].clusters, scores[::2] - scores[1::2])
 
-    return of
+    def _read(self, run: str, wanted: Iterable[_Asked]) -> dict[_Asked, _Said | str]:
+        path = self._state.sweep / "runs" / run / PREDICTIONS
+        try:
+            table = pq.ParquetFile(path).read(_COLUMNS, use_threads=False)
+        except (OSError, pa.ArrowException):
+            return dict.fromkeys(wanted, MISSING)
+        return {asked: self._score(table, asked) for asked in wanted}
+
+    def _score(self, table: pa.Table, asked: _Asked) -> _Said | str:
+        """Of the rows with a known truth, by id."""
+        chosen = pc.and_(
+            pc.and_(pc.equal(table["source"], asked.source), pc.equal(table["task"], asked.task)),
+            pc.is_valid(table["truth"]),
+        )
+        rows = table.filter(chosen).sort_by("id")
+        labels = self._state.tasks.get(asked.task, {}).get("labels", [])
+        ids = tuple(rows["id"].to_pylist())
+        try:
+            draws = clip_draws(self._clusters(asked.source, ids), self._count, 0)
+            scores = _DRAWN[asked.metric](rows, labels, draws)
+        except StudyError as error:
+            return str(error)
+        return _Said(self._ids.setdefault(ids, ids), len(draws.counts), scores)
+
+    def _clusters(self, source: str, ids: Iterable[str]) -> tuple[str, ...]:
+        return tuple(self._components.get((source, i), i) for i in ids)
 
 
-def _once(metric: Metric) -> Metric:
-    """The metric, which remembers its answer to the last weights (kept by `clip_weights`)."""
-    last: list[tuple[Weights, Doubles]] = []
-
-    def remembered(weights: Weights) -> Doubles:
-        if not last or last[0][0] is not weights:
-            last[:] = [(weights, metric(weights))]
-        return last[0][1]
-
-    return remembered
+def _runs(gain: Gain) -> list[str]:
+    return [run for pair in gain.pairs for run in (pair.run, pair.base_run)]
 
 
 def _components(sweep: Path) -> dict[tuple[str, str], str]:
@@ -100,95 +151,44 @@ def _components(sweep: Path) -> dict[tuple[str, str], str]:
     return {(source, i): component for source, i, component in zip(*names, strict=True)}
 
 
-def _predictions(path: Path, source: str, task: str) -> pa.Table | None:
-    """Rows with a known truth, by id."""
-    try:
-        table = pq.read_table(path, filters=[("source", "=", source), ("task", "=", task)])
-    except (OSError, pa.ArrowException):
-        return None
-    return table.filter(pc.is_valid(table["truth"])).sort_by("id")
-
-
-def _codes(column: pa.ChunkedArray, labels: Sequence[str]) -> Codes:
+def _codes(column: pa.ChunkedArray, labels: Sequence[str]) -> Ints:
+    """Numbers of the labels in lists of them, one list after another."""
     flat = pc.list_flatten(column.combine_chunks())
-    codes: Codes = pc.index_in(flat, value_set=pa.array(labels, pa.string())).to_numpy()
-    return codes.astype(np.int64)
-
-
-def _uar(table: pa.Table, labels: Sequence[str]) -> Metric:
-    truth, decided = _codes(table["truth"], labels), _codes(table["decision"], labels)
-    is_of = np.eye(len(labels))[truth]
-    right = is_of * (truth == decided)[:, None]
-
-    def score(weights: Weights) -> Doubles:
-        support, hits = weights @ is_of, weights @ right
-        present = support > 0
-        recalls = np.where(present, hits / np.maximum(support, 1), 0.0)
-        found: Doubles = recalls.sum(axis=1) / np.maximum(present.sum(axis=1), 1)
-        return found
-
-    return score
-
-
-def _map(table: pa.Table, labels: Sequence[str]) -> Metric:
-    scores = np.stack(table["scores"].to_pylist()).astype(np.float64)
-    truth = np.array([[label in found for label in labels] for found in table["truth"].to_pylist()])
-
-    def score(weights: Weights) -> Doubles:
-        each = np.stack(
-            [_precisions(scores[:, k], truth[:, k], weights) for k in range(len(labels))]
-        )
-        known = ~np.isnan(each)  # a draw without a positive of a label leaves the label out
-        total = np.where(known, each, 0.0).sum(axis=0)
-        found: Doubles = np.where(
-            known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan
-        )
-        return found
-
-    return score
-
-
-def _precisions(scores: Doubles, truth: npt.NDArray[np.bool_], weights: Weights) -> Doubles:
-    """Average precision of one label in each draw: (N,), (N,), (draws, N) to (draws,), NaN without
-    a positive; clips of equal score are accepted together, as in `tasks.metrics`."""
-    order = np.argsort(-scores, kind="stable")
-    ranked, drawn = scores[order], weights[:, order]
-    ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    seen = np.cumsum(drawn, axis=1)[:, ends]
-    hits = np.cumsum(drawn * truth[order], axis=1)[:, ends]
-    gained = np.diff(hits, axis=1, prepend=0)
-    positives = hits[:, -1]
-    total = (gained * hits / np.maximum(seen, 1)).sum(axis=1)
-    found: Doubles = np.where(positives > 0, total / np.maximum(positives, 1), np.nan)
+    codes = pc.index_in(flat, value_set=pa.array(labels, pa.string()))
+    if codes.null_count:
+        raise StudyError("predictions hold labels that the task does not have")
+    found: Ints = codes.to_numpy().astype(np.int64)
     return found
 
 
-def _r2(table: pa.Table, labels: Sequence[str]) -> Metric:
-    said = np.array([found[0] for found in table["scores"].to_pylist()], np.float64)
-    truth = np.array([float(found[0]) for found in table["truth"].to_pylist()])
-    truth, said = truth - truth.mean(), said - truth.mean()
-    squares = (said - truth) ** 2
-
-    def score(weights: Weights) -> Doubles:
-        count = weights.sum(axis=1)
-        mean = weights @ truth / count
-        spread = weights @ truth**2 / count - mean**2
-        known = spread > 1e-9 * max(float(truth.var()), 1e-300)  # not all draws of one value
-        found: Doubles = 1 - weights @ squares / count / np.where(known, spread, np.nan)
-        return found
-
-    return score
+def _uar(rows: pa.Table, labels: Sequence[str], draws: Draws) -> Doubles:
+    truth, decided = _codes(rows["truth"], labels), _codes(rows["decision"], labels)
+    return drawn_uar(truth, decided, len(labels), draws)
 
 
-def resampled(metric: str, table: pa.Table, labels: Sequence[str]) -> Metric | None:
-    """A metric on any draw of clips, of predictions whose truth is known; None for one that is not
-    resampled."""
-    found = _RESAMPLED.get(metric)
-    return None if found is None else found(table, labels)
+def _map(rows: pa.Table, labels: Sequence[str], draws: Draws) -> Doubles:
+    scores = pc.list_flatten(rows["scores"].combine_chunks()).to_numpy()
+    sizes = pc.list_value_length(rows["truth"].combine_chunks()).to_numpy()
+    truth = np.zeros((len(rows), len(labels)), np.bool_)
+    truth[np.repeat(np.arange(len(rows)), sizes), _codes(rows["truth"], labels)] = True
+    return drawn_map(scores.reshape(truth.shape), truth, draws)
 
 
-_RESAMPLED: dict[str, Callable[[pa.Table, Sequence[str]], Metric]] = {
+def _r2(rows: pa.Table, labels: Sequence[str], draws: Draws) -> Doubles:
+    said = pc.list_flatten(rows["scores"].combine_chunks()).to_numpy().astype(np.float64)
+    truth = pc.list_flatten(rows["truth"].combine_chunks()).cast(pa.float64()).to_numpy()
+    return drawn_r2(said, truth, draws)
+
+
+_DRAWN: dict[str, Callable[[pa.Table, Sequence[str], Draws], Doubles]] = {
     "uar": _uar,
     "map": _map,
     "r2": _r2,
 }
+
+
+def resampled(metric: str, rows: pa.Table, labels: Sequence[str]) -> Metric | None:
+    """A metric on any draws of clips, of predictions whose truth is known; None for one that is not
+    resampled."""
+    found = _DRAWN.get(metric)
+    return None if found is None else partial(found, rows, labels)

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from scipy import stats
 
 from raymtl.errors import StudyError
+from raymtl.results.transfer.drawn import Draws
 
 Doubles = npt.NDArray[np.float64]
-Weights = npt.NDArray[np.float64]
 _TAIL = 10  # draws
 
 
@@ -66,7 +66,9 @@ def corrected_t(differences: Sequence[float], ratio: float, confidence: float = 
     return Interval(mean, mean - half, mean + half, p, n)
 
 
-def bootstrapped(mean: float, draws: Sequence[float], n: int, confidence: float = 0.95) -> Interval:
+def bootstrapped(
+    mean: float, draws: Sequence[float] | Doubles, n: int, confidence: float = 0.95
+) -> Interval:
     """Percentile interval of resampled mean differences, and its two-sided p value.
 
     p is twice the smaller share of draws on either side of zero, (count + 1) / (draws + 1)
@@ -85,9 +87,9 @@ def bootstrapped(mean: float, draws: Sequence[float], n: int, confidence: float 
     return Interval(mean, float(low), float(high), p, n)
 
 
-@lru_cache(maxsize=32)
-def clip_weights(clusters: tuple[str, ...], draws: int, seed: int) -> Weights:
-    """How often each clip counts, (1 + draws, N): first once each, then in each draw.
+@lru_cache(maxsize=8)
+def clip_draws(clusters: tuple[str, ...], draws: int, seed: int) -> Draws:
+    """Test clips with their clusters, (N,), each once, and then in each of the draws.
 
     Whole clusters (speakers, recordings) are drawn with replacement, as many as there are.
 
@@ -99,14 +101,13 @@ def clip_weights(clusters: tuple[str, ...], draws: int, seed: int) -> Weights:
         raise StudyError("bootstrap: the test clips form one group; no spread can be told.")
     generator = np.random.default_rng(seed)
     counts = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    whole = np.vstack([np.ones((1, len(names))), counts])
-    weights: Weights = whole[:, member.reshape(-1)]
-    weights.flags.writeable = False
-    return weights
+    whole = np.ones((len(names), 1 + draws), np.float32)
+    whole[:, 1:] = counts.T
+    return Draws(member.reshape(-1), whole)
 
 
 def cluster_bootstrap(
-    differences: Callable[[Weights], Doubles],
+    differences: Callable[[Draws], Doubles],
     clusters: Sequence[str],
     draws: int = 1_000,
     seed: int = 0,
@@ -118,24 +119,36 @@ def cluster_bootstrap(
     averages over the drawn seeds the score with the partner minus that without.
 
     Args:
-        differences: how often each clip counts, (draws, N) float64, to the difference of each
-            paired seed, (seeds, draws); NaN where the metric is undefined.
+        differences: draws of the test clips to the difference of each paired seed, (seeds, draws);
+            NaN where the metric is undefined.
         clusters: (N,) the cluster of each test clip.
 
     Raises:
         StudyError: when there is one cluster, or the metric is undefined in most draws.
     """
-    found = np.asarray(differences(clip_weights(tuple(clusters), draws, seed)))
-    whole, each = found[:, 0], found[:, 1:]
-    picked = np.random.default_rng([seed, 1]).integers(len(each), size=(draws, len(each)))
+    drawn = clip_draws(tuple(clusters), draws, seed)
+    return over_seeds(differences(drawn), len(drawn.counts), seed, confidence)
+
+
+def over_seeds(
+    differences: Doubles, clusters: int, seed: int = 0, confidence: float = 0.95
+) -> Interval:
+    """As `cluster_bootstrap`, of differences (seeds, 1 + draws) on draws of so many clusters.
+
+    Raises:
+        StudyError: when the metric is undefined in most draws.
+    """
+    whole, each = differences[:, 0], differences[:, 1:]
+    seeds, draws = each.shape
+    picked = np.random.default_rng([seed, 1]).integers(seeds, size=(draws, seeds))
     found = np.take_along_axis(each.T, picked, axis=1).mean(axis=1)
     known = found[np.isfinite(found)]
     if len(known) < draws // 2 or not np.isfinite(whole).all():
         raise StudyError(
             f"bootstrap: the metric is undefined in {draws - len(known)} of {draws} draws of "
-            f"{len(set(clusters))} groups. Score a metric that few clips of a class do not undo."
+            f"{clusters} groups. Score a metric that few clips of a class do not undo."
         )
-    return bootstrapped(float(whole.mean()), known.tolist(), len(each), confidence)
+    return bootstrapped(float(whole.mean()), known, seeds, confidence)
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -161,7 +174,7 @@ def benjamini_hochberg(p: Sequence[float]) -> list[float]:
     return [float(value) for value in stats.false_discovery_control(np.asarray(p, np.float64))]
 
 
-def _checked(values: Sequence[float]) -> Doubles:
+def _checked(values: Sequence[float] | Doubles) -> Doubles:
     found = np.asarray(values, np.float64)
     if not len(found) or not np.isfinite(found).all():
         raise StudyError(f"{len(found)} differences, finite ones expected; nothing can be told.")

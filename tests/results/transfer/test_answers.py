@@ -13,15 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from scipy import stats
-from sklearn.metrics import balanced_accuracy_score, r2_score
 
 from raymtl.results.report import write_report
 from raymtl.results.state import SweepState, read_sweep
 from raymtl.results.transfer.answers import Rules, delta_table, transfer_table
-from raymtl.results.transfer.fixed import _RESAMPLED, fixed_sets
 from raymtl.results.transfer.gains import gains
 from raymtl.results.transfer.inference import corrected_t, holm
-from raymtl.tasks.metrics import mean_average_precision
 from tests.results.synthetic import TASKS, add_run, cells, outcome, write_plan
 
 NAMES = ("fsdd.digit", "ravdess.emotion")
@@ -105,24 +102,6 @@ def test_one_seed_is_no_claim(tmp_path: Path) -> None:
     assert row["method"] in write_report(tmp_path).read_text()
 
 
-def test_resampled_scores_are_scikit_learns(tmp_path: Path) -> None:
-    state = sweep(tmp_path, helps_digit, 1, 1)
-    gain = gains(state.results, {"digit": "uar"})[0]
-    found = fixed_sets(state)(gain)
-    assert not isinstance(found, str)
-    table = pq.read_table(tmp_path / "runs" / gain.pairs[0].run / "predictions.parquet")
-    rows = [r for r in table.to_pylist() if r["source"] == "fsdd.digit" and r["truth"] is not None]
-    rng = np.random.default_rng(0)
-    weights = rng.integers(0, 3, (5, len(rows)))
-    theirs = [
-        balanced_accuracy_score(
-            [r["truth"][0] for r in rows], [r["decision"][0] for r in rows], sample_weight=w
-        )
-        for w in weights
-    ]
-    np.testing.assert_allclose(found.scores[0][0](weights), theirs, atol=1e-12)
-
-
 def test_without_predictions_there_is_no_verdict(tmp_path: Path) -> None:
     state = sweep(tmp_path, helps_digit, 1, 2)
     for path in tmp_path.glob("runs/*/predictions.parquet"):
@@ -180,41 +159,3 @@ def test_folds_that_repeat_one_test_set_are_no_cross_validation(tmp_path: Path) 
     }
     assert said["ravdess.emotion"] == "corrected t"
     assert said["fsdd.digit"] == "no interval: the runs did not score the same clips"
-
-
-def test_resampled_r2_is_scikit_learns() -> None:
-    rng = np.random.default_rng(0)
-    truth = rng.normal(1e6, 1.0, 40)
-    said = truth + rng.normal(0, 0.5, 40)
-    table = pa.table({"truth": [[repr(float(t))] for t in truth], "scores": [[s] for s in said]})
-    weights = rng.integers(0, 3, (4, 40))
-    one = np.zeros((1, 40), np.int64)
-    one[0, 0] = 7
-    found = _RESAMPLED["r2"](table, [])(np.concatenate([weights, one]))
-    theirs = [r2_score(truth, said, sample_weight=w) for w in weights]
-    np.testing.assert_allclose(found[:-1], theirs, rtol=1e-6)
-    assert np.isnan(found[-1])  # seven times the same clip have no spread
-
-
-def test_resampled_map_is_that_of_repeated_clips() -> None:
-    """Against the metric itself on clips written out as often as they are drawn, with ties."""
-    rng = np.random.default_rng(1)
-    labels = ("a", "b", "c")
-    scores = rng.integers(0, 6, (40, 3)) / 5
-    truth = rng.random((40, 3)) > 0.8
-    truth[:, 2] = np.arange(40) == 7  # in some draws without a positive
-    table = pa.table(
-        {
-            "scores": scores.tolist(),
-            "truth": [[n for n, on in zip(labels, row, strict=True) if on] for row in truth],
-        }
-    )
-    weights = rng.integers(0, 3, (20, 40))
-    theirs = []
-    for drawn in weights:
-        rows = np.repeat(np.arange(40), drawn)
-        theirs.append(
-            mean_average_precision(scores[rows], truth[rows], np.ones((len(rows), 3), bool))
-        )
-    found = _RESAMPLED["map"](table, labels)(weights)
-    np.testing.assert_allclose(found, theirs, rtol=1e-12)

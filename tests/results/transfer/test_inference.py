@@ -12,6 +12,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from raymtl.errors import StudyError
+from raymtl.results.transfer.drawn import Draws
 from raymtl.results.transfer.inference import (
     Interval,
     benjamini_hochberg,
@@ -95,9 +96,9 @@ def test_a_percentile_interval() -> None:
     assert found.p == pytest.approx(2 / 1001)
 
 
-def _weighted(gain: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Mean of (seeds, N) differences of clips under weights (draws, N)."""
-    return lambda weights: gain @ weights.T / weights.sum(axis=1)
+def _weighted(gain: np.ndarray) -> Callable[[Draws], np.ndarray]:
+    """Mean of (seeds, N) differences of clips, each as often as it is drawn."""
+    return lambda draws: gain @ draws.weights.T / draws.weights.sum(axis=1)
 
 
 def test_a_clustered_mean_has_the_error_of_cluster_means() -> None:
@@ -136,7 +137,7 @@ def test_one_cluster_says_nothing() -> None:
 
 def test_a_metric_that_is_mostly_undefined() -> None:
     with pytest.raises(StudyError, match="undefined in 100 of 100 draws"):
-        cluster_bootstrap(lambda w: np.full((1, len(w)), np.nan), ["a", "b"], draws=100)
+        cluster_bootstrap(lambda d: np.full((1, d.counts.shape[1]), np.nan), ["a", "b"], draws=100)
 
 
 @pytest.mark.parametrize(

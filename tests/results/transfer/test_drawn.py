@@ -1,0 +1,84 @@
+"""Metrics on draws against scikit-learn, and against clips written out as often as drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, r2_score, recall_score
+
+from raymtl.results.transfer.drawn import Draws, drawn_map, drawn_r2, drawn_uar
+from raymtl.results.transfer.inference import clip_draws
+from raymtl.tasks.metrics import mean_average_precision
+
+DRAWS = 300  # more than are summed side by side at once
+
+
+def some_draws(clips: int, clusters: int, seed: int = 0) -> Draws:
+    member = np.random.default_rng(seed).integers(0, clusters, clips)
+    member[:clusters] = np.arange(clusters)
+    return clip_draws(tuple(map(str, member)), DRAWS, seed)
+
+
+@pytest.mark.parametrize("clusters", [60, 7])
+def test_uar_is_scikit_learns(clusters: int) -> None:
+    rng = np.random.default_rng(0)
+    truth, decided = rng.integers(0, 5, (2, 60))  # none of the 6th label
+    draws = some_draws(60, clusters)
+    found = drawn_uar(truth, decided, 6, draws)
+    for value, weights in zip(found, draws.weights, strict=True):
+        rows = np.flatnonzero(weights)
+        labels = np.unique(truth[rows])  # recalls of those drawn alone
+        each = recall_score(truth, decided, labels=labels, average=None, sample_weight=weights)
+        assert value == pytest.approx(np.mean(each), abs=1e-12)
+
+
+def test_r2_is_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(1e6, 1.0, 40)
+    said = truth + rng.normal(0, 0.5, 40)
+    draws = some_draws(40, 40)
+    theirs = [r2_score(truth, said, sample_weight=w) for w in draws.weights]
+    np.testing.assert_allclose(drawn_r2(said, truth, draws), theirs, rtol=1e-6)
+
+
+def test_r2_of_one_truth_is_undefined() -> None:
+    one = np.zeros((40, 1), np.float32)
+    one[0] = 7
+    truth = np.arange(40.0)
+    assert np.isnan(drawn_r2(truth, truth, Draws(np.arange(40), one)))
+
+
+@pytest.mark.parametrize("clusters", [50, 8])
+def test_map_is_scikit_learns(clusters: int) -> None:
+    """Without ties, and with a label that some draws hold no positive of."""
+    rng = np.random.default_rng(1)
+    scores = rng.random((50, 4)).astype(np.float32)
+    truth = rng.random((50, 4)) > 0.7
+    truth[:, 3] = np.arange(50) == 7
+    draws = some_draws(50, clusters)
+    found = drawn_map(scores, truth, draws)
+    for value, weights in zip(found, draws.weights, strict=True):
+        each = [
+            average_precision_score(truth[:, k], scores[:, k], sample_weight=weights)
+            for k in range(4)
+            if weights[truth[:, k]].any()
+        ]
+        assert value == pytest.approx(np.mean(each), abs=1e-12)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 30), st.integers(1, 5), st.integers(1, 8))
+def test_map_is_that_of_repeated_clips(seed: int, clips: int, labels: int, levels: int) -> None:
+    """With ties, labels without a positive, and clusters that are not drawn."""
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, levels, (clips, labels)) / np.float32(5)
+    truth = rng.random((clips, labels)) < rng.random(labels)
+    counts = rng.integers(0, 3, (clips, 10)).astype(np.float32)
+    draws = Draws(rng.permutation(clips), counts)
+    found = drawn_map(scores, truth, draws)
+    for value, weights in zip(found, draws.weights, strict=True):
+        rows = np.repeat(np.arange(clips), weights.astype(int))
+        valid = np.ones((len(rows), labels), np.bool_)
+        theirs = mean_average_precision(scores[rows], truth[rows], valid)
+        assert np.isnan(value) if theirs is None else value == pytest.approx(theirs, abs=1e-12)
