@@ -158,7 +158,7 @@ def test_parts_of_a_source_are_checked(changes: dict[str, Any], words: str) -> N
 
 
 def test_an_unknown_part_of_a_source() -> None:
-    with pytest.raises(StudyError, match=r"no part 'singal'; it has .*signal"):
+    with pytest.raises(StudyError, match=r"no part 'singal'; folds, .*signal.* can be set"):
         Fsdd().source("digit", singal=Signal())
 
 

@@ -16,8 +16,8 @@ from raymtl.durable import write_durably
 from raymtl.experiment import Experiment
 from raymtl.extraction.listening.copies import Copy, plain
 from raymtl.plan.leaks import Firewall
+from raymtl.plan.parts import splits_of
 from raymtl.plan.sources import prepare
-from raymtl.plan.work import splits_of
 from raymtl.reading.audit import across, stats
 from raymtl.reading.audit.across import Alike, Member
 from raymtl.reading.audit.findings import Audit, LeakRow, findings

@@ -13,6 +13,7 @@ from raymtl.experiment import short_names
 from raymtl.kept import Keep
 from raymtl.plan import Plan, make_plan
 from raymtl.plan.estimate import Cost, estimate
+from raymtl.wording import counted
 
 _MOST_CELLS = 40
 
@@ -65,7 +66,7 @@ def _features(plan: Plan) -> Table:
     )
     table = Table("features", "sources", "clips", "state", box=None)
     for job in plan.features:
-        state = "cached" if job.cached else f"{len(job.chunks)} chunks to extract"
+        state = "cached" if job.cached else f"{counted(len(job.chunks), 'chunk')} to extract"
         table.add_row(names[job.extraction], ", ".join(job.sources), str(len(job.rows)), state)
     return table
 
@@ -81,15 +82,16 @@ def _cells(plan: Plan) -> Table:
     for name, (runs, done) in list(counts.items())[:_MOST_CELLS]:
         table.add_row(name, str(runs), str(done))
     if len(counts) > _MOST_CELLS:
-        table.add_row(f"... and {len(counts) - _MOST_CELLS} more cells", "", "")
+        table.add_row(f"... and {counted(len(counts) - _MOST_CELLS, 'more cell')}", "", "")
     return table
 
 
 def _summary(plan: Plan, cost: Cost) -> str:
     todo = plan.needed_features()
     return (
-        f"to do: {sum(len(j.rows) for j in todo)} clips to extract in {len(todo)} feature sets, "
-        f"{len(plan.needed_fits())} fits, {len(plan.missing)} of {len(plan.runs)} runs\n"
+        f"to do: {counted(sum(len(j.rows) for j in todo), 'clip')} to extract in "
+        f"{counted(len(todo), 'feature set')}, {counted(len(plan.needed_fits()), 'fit')}, "
+        f"{len(plan.missing)} of {counted(len(plan.runs), 'run')}\n"
         f"about {_time(cost.extraction_seconds)} of extraction and {_time(cost.training_seconds)} "
         f"of training at most, on one core; {_size(cost.feature_bytes)} of features, "
         f"{_size(cost.record_bytes)} of records"

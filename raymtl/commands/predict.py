@@ -15,8 +15,6 @@ from raymtl.deploy.writing import audacity, csv_lines, json_line
 from raymtl.errors import PreflightError, StudyError
 from raymtl.kept import Epoch
 
-FORMATS = ("jsonl", "csv", "audacity")
-
 
 def predict(
     run: Path,

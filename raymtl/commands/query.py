@@ -19,6 +19,7 @@ from raymtl.errors import PreflightError
 from raymtl.results.columns import COLUMNS
 from raymtl.results.query import query
 from raymtl.results.tidy import csv_bytes
+from raymtl.wording import counted
 
 _FORMS = ("table", "csv", "json", "parquet")
 _MOST = 200  # rows shown in a terminal
@@ -43,7 +44,7 @@ def ask(sql: str, store: Path, form: str | None, output: Path | None, console: C
         sys.stdout.write(_bytes(answer, form).decode())
     else:
         write_durably(output, _bytes(answer, form))
-        console.print(f"{len(answer)} rows: {output}", markup=False, soft_wrap=True)
+        console.print(f"{counted(len(answer), 'row')}: {output}", markup=False, soft_wrap=True)
 
 
 def list_tables(console: Console) -> None:

@@ -15,6 +15,7 @@ from raymtl.plan import Plan, make_plan
 from raymtl.plan.estimate import kept_bytes
 from raymtl.results.report import write_report
 from raymtl.results.terminal import print_results
+from raymtl.wording import counted
 
 OK, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
@@ -55,8 +56,8 @@ def run_sweep(
 def _greet(plan: Plan, miniature: bool, console: Console) -> None:
     corpus = "miniature corpora" if miniature else "recordings"
     console.print(
-        f"[bold]{plan.experiment.name}[/]: {len(plan.experiment.sources)} sources of "
-        f"{corpus}, {len(plan.cells)} cells, {len(plan.runs)} runs"
+        f"[bold]{plan.experiment.name}[/]: {counted(len(plan.experiment.sources), 'source')} of "
+        f"{corpus}, {counted(len(plan.cells), 'cell')}, {counted(len(plan.runs), 'run')}"
     )
     for note in plan.notes:
         console.print(f"  note: {note}", markup=False)

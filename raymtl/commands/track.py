@@ -8,6 +8,7 @@ from rich.console import Console
 
 from raymtl.results.tracked import tracked
 from raymtl.results.trackers import to_mlflow, to_wandb
+from raymtl.wording import counted
 
 
 def track(
@@ -25,4 +26,4 @@ def track(
     else:
         noted = sweep / "tracked" / f"wandb-{name}{'-offline' if offline else ''}.json"
         count = to_wandb(tracked(sweep), sweep / "tracked", name, offline, noted)
-    console.print(f"{count} runs written to {to}: {name}", markup=False)
+    console.print(f"{counted(count, 'run')} written to {to}: {name}", markup=False)

@@ -21,13 +21,13 @@ from raymtl.extraction.resampling import resample_many
 from raymtl.extraction.signals import ClipRow, Decoded, Decoding, Floats, Header, Skipped
 from raymtl.extraction.small import mean_channel
 from raymtl.extraction.sound import Recording, open_recording
+from raymtl.reading.spans import LATE, beyond
 from raymtl.spec import Spec
 
 __all__ = ["ClipRow", "Decoded", "Segments", "Signal", "Skipped", "decode", "decode_many"]
 
 _PACK = 240.0  # seconds of audio decoded and extracted at a time
 
-LATE = 0.1  # seconds that a clip may end after its recording does
 
 MAX_SAMPLES = 2**28  # of one clip, all channels that are kept, before resampling: 1 GiB
 
@@ -206,14 +206,6 @@ def _range(recording: Recording, row: ClipRow, signal: Signal) -> tuple[int, int
     if signal.seconds is not None:
         last = min(last, first + round(signal.seconds * rate))
     return first, min(last, frames)
-
-
-def beyond(start: float | None, end: float | None, seconds: float) -> str:
-    """Why a clip that is not within its recording is refused."""
-    return (
-        f"the clip lasts from {start or 0:g} to {seconds if end is None else end:g} s, "
-        f"but the file is {seconds:g} s long. Correct the metadata."
-    )
 
 
 def kept_channels(found: int, wanted: str | int) -> int:

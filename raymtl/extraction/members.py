@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 from raymtl.errors import AudioError
@@ -34,12 +33,6 @@ def parse(path: str) -> Member | None:
     """The member that a path stands for; None for the path of an ordinary file."""
     found = _MEMBER.fullmatch(path) if "!/" in path else None
     return None if found is None else Member(found["file"], int(found["first"]), int(found["size"]))
-
-
-def held_in(path: Path) -> Path:
-    """The file that must be there for a recording to be read: itself, or the one it lies in."""
-    member = None if path.exists() else parse(str(path))
-    return path if member is None else Path(member.file)
 
 
 def read(member: Member) -> bytes:

@@ -16,6 +16,7 @@ from raymtl.extraction.inspection import FileFacts
 from raymtl.extraction.signals import ClipRow, Decoding, Skipped
 from raymtl.reading.clips import TARGET, ClipTable
 from raymtl.tasks import Task
+from raymtl.wording import counted
 
 _MARGIN = 1e-6  # seconds by which sums of seconds may be off
 
@@ -100,7 +101,9 @@ def uniform(table: ClipTable, facts: Mapping[Path, FileFacts], signal: Decoding)
 
 def _same(root: Path, what: str, counts: Counter[int], remedy: str) -> None:
     if len(counts) > 1:
-        shown = ", ".join(f"{value} ({count} files)" for value, count in sorted(counts.items()))
+        shown = ", ".join(
+            f"{value} ({counted(count, 'file')})" for value, count in sorted(counts.items())
+        )
         raise StudyError(f"{root}: different {what} in one source: {shown}. Set {remedy}.")
 
 

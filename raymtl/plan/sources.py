@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from raymtl.errors import DecodingError, ReaderError, StudyError
 from raymtl.experiment import Experiment
 from raymtl.extraction.addresses import by_path
-from raymtl.extraction.audio import LATE, beyond
 from raymtl.extraction.inspection import FileFacts, inspect
 from raymtl.extraction.segments import clip_rows, cut, too_short
 from raymtl.extraction.signals import ClipRow, Decoding, Skipped
@@ -21,7 +20,9 @@ from raymtl.loading.limits import limit
 from raymtl.reading.choosing import choose
 from raymtl.reading.clips import TARGET, ClipTable
 from raymtl.reading.reader import Reader, Source
+from raymtl.reading.spans import misplaced
 from raymtl.training.job import Origin
+from raymtl.wording import counted
 
 BAD_FILES = ("fail", "skip")
 
@@ -159,10 +160,7 @@ def _usable(
 
 def _fault(row: ClipRow, fact: FileFacts) -> str | None:
     """Why a clip cannot be used: its recording's fault, or metadata that name what is not in it."""
-    late = (row.start or 0) >= fact.seconds or (row.end or 0) - fact.seconds > LATE
-    if fact.error or not late or row.start is row.end is None:
-        return fact.error
-    return beyond(row.start, row.end, fact.seconds)
+    return fact.error or misplaced(row.start, row.end, fact.seconds)
 
 
 def unreadable(name: str, skipped: tuple[Skipped, ...], most: int = 20) -> str:
@@ -170,7 +168,7 @@ def unreadable(name: str, skipped: tuple[Skipped, ...], most: int = 20) -> str:
     lines = [f"  {s.path}: {s.reason}" for s in skipped[:most]]
     more = f"\n  (+{len(skipped) - most} more)" if len(skipped) > most else ""
     return (
-        f"source {name}: {len(skipped)} clips cannot be used:\n"
+        f"source {name}: {counted(len(skipped), 'clip')} cannot be used:\n"
         + "\n".join(lines)
         + more
         + "\nMend or remove them, or pass --bad-files skip to go on without them."

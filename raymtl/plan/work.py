@@ -16,10 +16,10 @@ from raymtl.extraction.signals import ClipRow, Decoding
 from raymtl.extraction.store import Chunk, FeatureStore, chunks, feature_address
 from raymtl.loading.fits import FitRequest
 from raymtl.loading.fitted import load_fit
-from raymtl.loading.sampling import sample, strata_of
-from raymtl.loading.splits import Split, SplitInput, split_sources
+from raymtl.loading.splits import Split
 from raymtl.plan.jobs import Jobs
 from raymtl.plan.leaks import Firewall
+from raymtl.plan.parts import refuse_unvalidated, shared_groups, splits_of
 from raymtl.plan.sources import Corpora, Prepared, prepare
 from raymtl.reading.clips import ClipTable
 from raymtl.results.ledger import Entry, reconcile
@@ -125,6 +125,7 @@ def make_plan(
     cells = chosen(experiment.cells(), only)  # first: a pattern without a match costs no reading
     corpora = prepare(experiment, data, store / "inspected.parquet", bad_files)
     splits = splits_of(experiment, corpora)
+    refuse_unvalidated(experiment, splits, cells)
     firewall = Firewall(experiment, corpora, splits)
     firewall.refuse(cells)
     return _only(cells, _all_work(study, experiment, data, store, corpora, splits, firewall))
@@ -195,7 +196,7 @@ def _only(cells: Sequence[Cell], plan: Plan) -> Plan:
 def _notes(mended: Sequence[str], corpora: Corpora, splits: Sequence[Split]) -> tuple[str, ...]:
     """What the user should know before anything runs, each once."""
     said = [note for prepared in corpora.sources.values() for note in prepared.notes]
-    return tuple(dict.fromkeys([*mended, *said, *_conflicts(splits)]))
+    return tuple(dict.fromkeys([*mended, *said, *shared_groups(splits)]))
 
 
 def _is_fitted(folder: Path, address: str) -> bool:
@@ -221,50 +222,6 @@ def chosen(cells: Sequence[Cell], only: str | None) -> list[Cell]:
         names = "\n  ".join(cell.name for cell in cells[:10])
         raise StudyError(f"--only {only!r} matches no cell. The first cells are:\n  {names}")
     return found
-
-
-def splits_of(experiment: Experiment, corpora: Corpora) -> list[Split]:
-    """All splits of the study, with the training clips that its sources ask for."""
-    inputs = [
-        SplitInput(
-            name,
-            prepared.table,
-            prepared.source.chosen,
-            experiment.folds_of(prepared.source),
-            corpora.content(name),
-        )
-        for name, prepared in corpora.sources.items()
-    ]
-    splits = split_sources(inputs, experiment.validation, experiment.seed)
-    return [_sampled(split, experiment, corpora) for split in splits]
-
-
-def _sampled(split: Split, experiment: Experiment, corpora: Corpora) -> Split:
-    """The split with fewer training clips for the sources that ask for it."""
-    parts = dict(split.parts)
-    for name, prepared in corpora.sources.items():
-        amount, part = prepared.source.train, parts[name]
-        if amount is not None:
-            strata = strata_of(prepared.table, prepared.source.chosen)
-            train = sample(part.train, amount, strata, experiment.seed, name)
-            parts[name] = replace(part, train=train)
-    return replace(split, parts=parts)
-
-
-def _conflicts(splits: Sequence[Split]) -> list[str]:
-    """One line a kind of group, however many sources and folds share it."""
-    found: dict[str, tuple[set[str], set[tuple[str, str]]]] = {}
-    for split in splits:
-        for c in split.conflicts:
-            groups, pairs = found.setdefault(c.group.split(":")[0], (set(), set()))
-            groups.add(c.group)
-            pairs.add((c.trained, c.tested))
-    return [
-        f"official splits put {len(groups)} {kind} groups on both sides: trained in "
-        f"{min(pairs)[0]}, tested in {min(pairs)[1]}"
-        + (f" (and {len(pairs) - 1} more pairs of sources)" if len(pairs) > 1 else "")
-        for kind, (groups, pairs) in sorted(found.items())
-    ]
 
 
 def _features(

@@ -125,6 +125,12 @@ class Duration(Choice):
             raise StudyError(f"{self}: expected 0 <= least <= most, in seconds.")
 
     def of(self, table: ClipTable, facts: Mapping[Path, Length]) -> Bools:
+        timeless = [p for p in table.paths() if not (facts[p].error or facts[p].seconds)]
+        if timeless:
+            raise StudyError(
+                f"{self}: {timeless[0]} lasts no time, as images and tables do. Choose its clips "
+                "by Labels or Values."
+            )
         spans = (table.table.column(name).to_pylist() for name in ("start", "end"))
         seconds = [
             np.nan

@@ -190,8 +190,9 @@ class Source(Spec):
         known = set(self.__dataclass_fields__)
         unknown = sorted(set(changes) - known)
         if unknown:
+            settable = sorted(known - {"reader", "chosen", "derived"})  # `Reader.source` sets these
             raise StudyError(
-                f"source {self.name}: no part {unknown[0]!r}; it has {', '.join(sorted(known))}."
+                f"source {self.name}: no part {unknown[0]!r}; {', '.join(settable)} can be set."
             )
         return replace(self, **{name: _frozen(value) for name, value in changes.items()})
 

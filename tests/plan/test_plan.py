@@ -242,6 +242,14 @@ def test_an_unknown_label_in_a_limit(plan: Callable[..., Plan]) -> None:
         plan(sources=[digit.with_(limit={"eleven": 2}), *others])
 
 
+def test_a_best_epoch_needs_validation_clips(plan: Callable[..., Plan]) -> None:
+    none = Validation(0.0)
+    with pytest.raises(StudyError, match=r"fsdd\.digit: no validation clip in split 1 \(training"):
+        plan(validation=none)
+    last = replace(GRID.training, select="last", patience=None)
+    assert not plan(validation=none, training=last).splits[0].parts["fsdd.digit"].validation
+
+
 def test_sources_of_one_corpus_share_features(plan: Callable[..., Plan]) -> None:
     shared = [job for job in plan().features if "ravdess.emotion" in job.sources]
     assert [job.sources for job in shared] == [("ravdess.emotion", "ravdess.statement")] * 2
@@ -573,6 +581,7 @@ def test_a_source_of_chosen_clips(plan: Callable[..., Plan]) -> None:
         sources=[Fsdd().source("digit", where=where)],
         combinations=combinations(1),
         validation=Validation(0),
+        training=replace(GRID.training, select="last", patience=None),
     )
     assert set(made.tables["fsdd.digit"].target("digit").to_pylist()) == {"1", "2"}
     assert not any("theo" in i for i in made.tables["fsdd.digit"].ids)

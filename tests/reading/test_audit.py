@@ -97,11 +97,12 @@ def test_bad_silent_and_equal_files(corpus: ClipTable) -> None:
     assert found.silent == ("zero.wav",)
     assert found.duplicates == (("a.wav", "twin.wav"),)
     reasons = dict(found.undecodable)
-    assert sorted(reasons) == ["nan.wav", "text.wav"]
+    assert sorted(reasons) == ["b.wav", "nan.wav", "text.wav"]
+    assert reasons["b.wav"].startswith("c/b@1-9: the clip lasts from 1 to 9 s, but the file is 3 s")
     assert "NaN" in reasons["nan.wav"]
     shallow = counted(corpus, (WORD,), decode=False)
     assert shallow.silent is None
-    assert [name for name, _ in shallow.undecodable] == ["text.wav"]
+    assert [name for name, _ in shallow.undecodable] == ["b.wav", "text.wav"]
 
 
 def test_events_and_folds(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_page(corpus: ClipTable) -> None:
     text = shown(counted(corpus, (WORD, HEARD, LOUD)))
     for line in ("7 in 6 files, 0.1 min", "train: 2, validation: 1, test: 4",
                  "16,000 Hz: 1", "labels given only once (1): up", "never given (1): never",
-                 "files that cannot be used (2):", "silent files (1):", "zero.wav",
+                 "files that cannot be used (3):", "silent files (1):", "zero.wav",
                  "a.wav = twin.wav", "several parts (2): speaker:2", "note: 2 files"):  # fmt: skip
         assert line in text, line
     row = next(line.split() for line in text.splitlines() if line.split()[:1] == ["yes"])

@@ -79,6 +79,12 @@ def test_a_duration_waits_for_the_facts_and_keeps_what_cannot_be_opened(table: C
     assert choose(table, [Duration(least=5)], "s", facts).ids == ["a/0", "a/2"]
 
 
+def test_a_duration_of_what_lasts_no_time_is_refused(table: ClipTable) -> None:
+    facts = {ROOT / "0.wav": Fact(0), ROOT / "1.wav": Fact(9), ROOT / "2.wav": Fact(9)}
+    with pytest.raises(StudyError, match=r"0\.wav lasts no time, as images and tables do"):
+        choose(table, [Duration(least=5)], "s", facts)
+
+
 @pytest.mark.parametrize(
     ("choice", "message"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ import numpy as np
 
 from raymtl.reading.audit.sounds import Heard, Histogram, Sound, heard_of
 from raymtl.reading.clips import SPLITS, ClipTable
+from raymtl.reading.spans import misplaced
 from raymtl.tasks import Task
 
 QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
@@ -91,7 +92,8 @@ class Stats:
     seconds: shortest clip, 5 %, median, 95 % and longest; empty when no file can be read.
     lengths: the same of all clips, as a histogram.
     heard: what decoding showed; None when nobody listened.
-    undecodable: (file, reason). duplicates: files of equal content.
+    undecodable: (file, reason), those with a clip that ends after its file does among them.
+    duplicates: files of equal content.
     straddling: groups with clips in several parts.
     """
 
@@ -146,7 +148,7 @@ def stats(
         seconds=tuple(float(q) for q in np.quantile(seconds, QUANTILES)) if seconds.size else (),
         lengths=Histogram.of(seconds),
         heard=heard,
-        undecodable=_undecodable(names, facts, heard),
+        undecodable=_unusable(table, names, facts, heard),
         duplicates=_duplicates(names, facts),
         straddling=_straddling(table, parts),
         notes=table.notes,
@@ -221,15 +223,25 @@ def _grouped(table: ClipTable) -> tuple[GroupCounts, ...]:
     )
 
 
-def _undecodable(
-    names: Mapping[Path, str], facts: Mapping[str, Facts], heard: Heard | None
+def _unusable(
+    table: ClipTable, names: Mapping[Path, str], facts: Mapping[str, Facts], heard: Heard | None
 ) -> tuple[tuple[str, str], ...]:
-    """By header, or else by decoding."""
-    reasons = dict(heard.failed if heard else ())
+    """By header, else by decoding, else because a clip is not within its recording."""
+    reasons = dict(_misplaced(table, names, facts)) | dict(heard.failed if heard else ())
     reasons |= {
         name: error for path, name in names.items() if (error := facts[str(path)].error) is not None
     }
     return tuple(sorted(reasons.items()))
+
+
+def _misplaced(
+    table: ClipTable, names: Mapping[Path, str], facts: Mapping[str, Facts]
+) -> Iterator[tuple[str, str]]:
+    starts, ends = (table.table.column(name).to_pylist() for name in ("start", "end"))
+    for clip, path, start, end in zip(table.ids, table.paths(), starts, ends, strict=True):
+        fact = facts[str(path)]
+        if fact.rate and (fault := misplaced(start, end, fact.frames / fact.rate)):
+            yield names[path], f"{clip}: {fault}"
 
 
 def _duplicates(
