@@ -110,7 +110,7 @@ def why_unknown(content: Mapping[str, Any]) -> str:
     if problem:
         return f"It could not be found out: {problem}."
     return (
-        "Its record was made before this was kept; that of `raymtl rerun RUN --into DIR` holds it."
+        "The record was made before this was kept; that of `raymtl rerun RUN --into DIR` holds it."
     )
 
 
