@@ -205,7 +205,7 @@ def test_a_damaged_recording(
     path = data / "fsdd" / BAD
     DAMAGE[damage](path)
     text = refused(
-        call("plan", study, "--data", data), "1 clips cannot be used", "--bad-files skip"
+        call("plan", study, "--data", data), "1 clip cannot be used", "--bad-files skip"
     )
     assert re.search(rf"{re.escape(str(path))}: \S+ \S+", text)
     told = call("plan", study, "--data", data, "--bad-files", "skip")

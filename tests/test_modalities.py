@@ -210,7 +210,7 @@ def test_damaged_images_are_named_before_anything_runs(
     (root / "celeba" / "img_align_celeba" / "000003.jpg").write_bytes(b"text")
     result = call("plan", STUDIES / "faces.py", "--data", root)
     assert result.exit_code == 2
-    assert "1 clips cannot be used" in result.stderr
+    assert "1 clip cannot be used" in result.stderr
     assert "000003.jpg" in result.stderr
     assert "no image that can be decoded" in result.stderr
 

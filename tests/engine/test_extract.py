@@ -152,7 +152,7 @@ def test_a_recording_that_kills_every_worker_is_found_and_named_or_skipped(
     cluster: Share, clips: tuple[ClipRow, ...], tmp_path: Path
 ) -> None:
     jobs = _jobs(clips[2:8], LogMel(), Mfcc(), work=0.0001)
-    with pytest.raises(DecodingError, match="1 clips cannot be used") as refused:
+    with pytest.raises(DecodingError, match="1 clip cannot be used") as refused:
         extract_all(jobs, tmp_path, QUIET, extract=_dies)
     assert f"05.wav: {REASON}" in str(refused.value)
     store = FeatureStore(tmp_path)
@@ -208,6 +208,6 @@ def test_unreadable_recordings_are_listed_with_their_reason(
     extract_all(jobs, tmp_path / "features", QUIET)
     skipped = skipped_clips(jobs, tmp_path / "features")
     assert [entry.id for _, entry in skipped] == ["c/nan"]
-    with pytest.raises(DecodingError, match=r"1 clips cannot be used[\s\S]*nan\.wav"):
+    with pytest.raises(DecodingError, match=r"1 clip cannot be used[\s\S]*nan\.wav"):
         refuse_bad(skipped)
     assert len(FeatureStore(tmp_path / "features").open(jobs[0].address)) == len(clips)
