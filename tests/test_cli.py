@@ -275,7 +275,7 @@ def test_plan_says_what_is_to_do(call: Callable[..., Result], study: Path, data:
     assert re.search(r"fsdd\.digit +digit \(10\) +160 +\d+ / \d+ / 40", result.output)
     assert re.search(r"logmel +fsdd\.digit, fsdd\.speaker +160 +\d chunks", result.output)
     assert re.search(r"fsdd\.digit--logmel--shareddnn +1 +0", result.output)
-    assert "to do: 160 clips to extract in 1 feature sets, 1 fits, 3 of 3 runs" in (
+    assert "to do: 160 clips to extract in 1 feature set, 1 fit, 3 of 3 runs" in (
         result.output.replace("\n", " ")
     )
     assert "a speaker may be on both sides of a split" in result.output.replace("\n", " ")
@@ -339,7 +339,7 @@ def _training() -> object:
 
 def test_only_narrows_what_is_planned(call: Callable[..., Result], study: Path, data: Path) -> None:
     result = call("plan", study, "--data", data, "--only", "fsdd.speaker*")
-    assert "1 of 1 runs" in result.output.replace("\n", " ")
+    assert "1 of 1 run" in result.output.replace("\n", " ")
     assert "fsdd.digit--" not in result.output
     result = call("plan", study, "--data", data, "--only", "fsdd.speaker")  # anywhere in the name
     assert "2 of 2 runs" in result.output.replace("\n", " ")

@@ -166,7 +166,7 @@ def test_order_of_rows_does_not_matter(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("signal", "message"),
     [
-        (Signal(rate=None), r"different rates in one source: 8000 \(2 files\), 16000 \(1 files\)"),
+        (Signal(rate=None), r"different rates in one source: 8000 \(2 files\), 16000 \(1 file\)"),
         (Signal(channels="all"), r"different channel counts .* 1 \(2 files\), 2 \(1 files\)"),
     ],
 )

@@ -72,7 +72,7 @@ def test_a_half_written_run_of_mlflow_is_written_again(
     client = mlflow.MlflowClient(tracking_uri=uri)
     experiment = client.get_experiment_by_name("digits").experiment_id
     client.delete_tag(client.search_runs([experiment])[0].info.run_id, "raymtl.whole")
-    assert "1 runs written" in call(*words).output
+    assert "1 run written" in call(*words).output
     assert len(client.search_runs([experiment])) == 3
 
 
