@@ -135,7 +135,12 @@ def export_results(sweep: Path, form: str, output: Path, **more: bool) -> None:
 
 @click.command()
 @on_sweep
-@click.option("--embeddings", is_flag=True, help="Also the test clips, for its projector.")
+@click.option(
+    "--embeddings",
+    is_flag=True,
+    help="Also test clips for its projector: where the heads' input puts them, from features in "
+    "the store; where these are gone, by their scores.",
+)
 def tensorboard(sweep: Path, embeddings: bool) -> None:
     """Lay SWEEP out for TensorBoard under short names; print the command that shows it."""
     from raymtl.commands.tensorboard import lay_out

@@ -5,16 +5,41 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from raymtl.results.records import PREDICTIONS, Record
 from raymtl.results.state import SweepState, read_sweep, short
 
-_CLIPS = 5_000  # shown of a task
+CLIPS = 5_000  # shown of a task
+
+
+class Points(Protocol):
+    """Clips in a space: a name, (N, width) coordinates, and columns of facts."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def vectors(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def facts(self) -> dict[str, list[str]]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Scores:
+    name: str
+    vectors: npt.NDArray[np.float32]
+    facts: dict[str, list[str]]
+
+
+Place = Callable[[Path], Sequence[Points]]
 
 
 def logdir(sweep: Path) -> Path:
@@ -24,11 +49,13 @@ def logdir(sweep: Path) -> Path:
     return root / "tensorboard" / sweep.resolve().name
 
 
-def write_logdir(sweep: Path, embeddings: bool = False) -> dict[str, str]:
+def write_logdir(
+    sweep: Path, embeddings: bool = False, place: Place = lambda run: []
+) -> dict[str, str]:
     """Makes the folder of `logdir` anew: a folder a run with links to its events.
 
-    embeddings: also the test clips of each (source, task), placed by their scores, with what is
-        true and what was decided.
+    embeddings: also test clips, with what is true and what was decided: where `place` puts those
+        of a run or, where it has none, those of each (source, task) by their scores.
 
     Returns:
         Short name -> run.
@@ -42,7 +69,8 @@ def write_logdir(sweep: Path, embeddings: bool = False) -> dict[str, str]:
         for path in sorted((sweep / "runs" / run).glob("events.out.tfevents.*")):
             (folder / path.name).symlink_to(path.resolve())
         if embeddings:
-            _embeddings(sweep / "runs" / run / PREDICTIONS, folder)
+            placed = place(sweep / "runs" / run) or _by_scores(sweep / "runs" / run / PREDICTIONS)
+            _project(placed, folder)
     return names
 
 
@@ -83,23 +111,32 @@ def _repeat(record: Record, seeds: bool) -> str:
     return f"{fold}s{record.content.get('seed')}" if seeds else fold
 
 
-def _embeddings(predictions: Path, folder: Path) -> None:
-    """Vectors and metadata of each (source, task), and the projector's list of them."""
+def _by_scores(predictions: Path) -> Iterator[Points]:
+    """The test clips of each (source, task), spread evenly; one number is no place."""
     table = pq.read_table(predictions)
     pairs = table.select(["source", "task"]).group_by(["source", "task"]).aggregate([])
-    entries = []
     for pair in pairs.to_pylist():
         chosen = pc.and_(
             pc.equal(table["source"], pair["source"]),
             pc.equal(table["task"], pair["task"]),
         )
-        rows = table.filter(chosen).slice(0, _CLIPS).to_pylist()
-        if not rows or len(rows[0]["scores"]) < 2:
-            continue  # one number is no place
-        name = f"{pair['source']}-{pair['task']}"
-        vectors = ["\t".join(map(repr, row["scores"])) for row in rows]
-        facts = ["id\ttruth\tdecision"]
-        facts += ["\t".join(map(_plain, (r["id"], r["truth"], r["decision"]))) for r in rows]
+        rows = table.filter(chosen).to_pylist()
+        rows = rows[:: max(1, -(-len(rows) // CLIPS))]
+        if rows and len(rows[0]["scores"]) > 1:
+            facts = {name: [_plain(row[name]) for row in rows]
+                     for name in ("id", "source", "truth", "decision")}  # fmt: skip
+            vectors = np.array([row["scores"] for row in rows], np.float32)
+            yield _Scores(f"{pair['source']}-{pair['task']}", vectors, facts)
+
+
+def _project(placed: Iterable[Points], folder: Path) -> None:
+    """Vectors and facts of each cloud, and the projector's list of them."""
+    entries = []
+    for cloud in placed:
+        name = re.sub(r"[^A-Za-z0-9_.+=()-]+", "_", cloud.name)
+        vectors = ["\t".join(map(repr, row)) for row in cloud.vectors.tolist()]
+        lines = zip(*(map(_plain, column) for column in cloud.facts.values()), strict=True)
+        facts = ["\t".join(map(_plain, cloud.facts)), *map("\t".join, lines)]
         (folder / f"{name}.vectors.tsv").write_text("\n".join(vectors) + "\n")
         (folder / f"{name}.clips.tsv").write_text("\n".join(facts) + "\n")
         entries.append(

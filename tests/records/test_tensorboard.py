@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pandas as pd
 import pytest
 from click.testing import Result
 from google.protobuf import text_format
+from safetensors.numpy import load_file
+from scipy.special import softmax
 from sklearn.metrics import precision_score, recall_score
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 from tensorboard.plugins.hparams.metadata import (
@@ -92,17 +95,53 @@ def test_precision_and_recall_are_scikit_learns() -> None:
         np.testing.assert_allclose(rows[:, at], expected, rtol=1e-6)
 
 
-def test_test_clips_for_the_projector(shown: EventMultiplexer, sweep: Path) -> None:
-    folder = sweep.parents[1] / "tensorboard" / "digits" / "digit+speaker" / "f1"
+def embeddings(folder: Path) -> dict[str, tuple[np.ndarray, pd.DataFrame]]:
     config = text_format.Parse((folder / "projector_config.pbtxt").read_text(), ProjectorConfig())
-    assert len(config.embeddings) == 2
+    return {
+        entry.tensor_name: (
+            np.loadtxt(folder / entry.tensor_path, delimiter="\t", dtype=np.float32),
+            pd.read_csv(folder / entry.metadata_path, sep="\t", dtype=str, keep_default_na=False),
+        )
+        for entry in config.embeddings
+    }
+
+
+def test_test_clips_where_the_heads_are_given_them(shown: EventMultiplexer, sweep: Path) -> None:
+    """The heads' own weights on those points give the recorded scores of the same clips."""
+    folder = sweep.parents[1] / "tensorboard" / "digits" / "digit+speaker" / "f1"
+    ((name, (vectors, clips)),) = embeddings(folder).items()
+    assert name == "shared"
+    run = sweep / "runs" / run_of(sweep, TOGETHER)
+    weights = load_file(run / "checkpoint" / "weights.safetensors")
+    said = pd.read_parquet(run / "predictions.parquet")
+    assert len(clips) == len(vectors) == len(said)
+    for number, task in enumerate(("digit", "speaker")):
+        rows = said[said.task == task].set_index("id")
+        own = (clips.source == f"fsdd.{task}").to_numpy()
+        weight, bias = (weights[f"heads.{number}.{part}"] for part in ("weight", "bias"))
+        scores = softmax(vectors[own] @ weight.T + bias, axis=1)
+        expected = rows.loc[clips.id[own]]
+        np.testing.assert_allclose(scores, np.stack(expected.scores.to_numpy()), atol=1e-5)
+        assert list(clips[task][own]) == [labels[0] for labels in expected.truth]
+        assert list(clips[f"{task}, said"][own]) == [labels[0] for labels in expected.decision]
+        assert set(clips[task][~own]) == {""}
+
+
+def test_test_clips_by_their_scores_without_features(
+    call: Callable[..., Result], root: Path, sweep: Path
+) -> None:
+    shutil.rmtree(root / "store" / "features")
+    result = call("tensorboard", "digits", "--embeddings")
+    assert result.exit_code == 0, result.output
+    assert "by their scores, for the features of" in result.output
     said = pd.read_parquet(sweep / "runs" / run_of(sweep, TOGETHER) / "predictions.parquet")
-    for entry, task in zip(config.embeddings, ("digit", "speaker"), strict=True):
-        vectors = np.loadtxt(folder / entry.tensor_path, delimiter="\t")
-        clips = pd.read_csv(folder / entry.metadata_path, sep="\t", dtype=str)
+    folder = sweep.parents[1] / "tensorboard" / "digits" / "digit+speaker" / "f1"
+    found = embeddings(folder)
+    assert list(found) == ["fsdd.digit-digit", "fsdd.speaker-speaker"]
+    for (vectors, clips), task in zip(found.values(), ("digit", "speaker"), strict=True):
         rows = said[said.task == task]
         assert list(clips.id) == list(rows.id)
-        np.testing.assert_array_equal(vectors.astype(np.float32), np.stack(rows.scores.to_numpy()))
+        np.testing.assert_array_equal(vectors, np.stack(rows.scores.to_numpy()))
         assert list(clips.truth) == [labels[0] for labels in rows.truth]
 
 
