@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from rich.console import Console
 
-from raymtl.deploy.export import export
+from raymtl.deploy.export import CARD, Exported, export
 from raymtl.deploy.files import SUFFIXES
 from raymtl.errors import StudyError
 from raymtl.kept import Epoch
@@ -28,15 +28,37 @@ def export_run(
     epoch: Epoch | None,
     console: Console,
 ) -> None:
-    """Writes the artefact and prints its model card.
+    """Writes the artefact and says what is in it.
 
     Raises:
         RaymtlError: for a run that cannot be exported.
     """
     waves = _waves(recordings) if recordings is not None else None
     made = export(run, output, source=source, code=code, recordings=waves, epoch=epoch)
-    console.print(made.card, markup=False, soft_wrap=True)
-    console.print(f"Written: {made.path}", markup=False, soft_wrap=True)
+    for line in _said(made):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _said(made: Exported) -> Iterator[str]:
+    """Where it is, and in a few lines what the card states in full."""
+    for name, graph in made.facts["graphs"].items():
+        yield f"{', '.join(graph['heads'])}, behind the stages of {name}:"
+        for kind, found in graph["checks"].items():
+            clips = found.get("test clips", found.get("waveforms"))
+            what = "test clips" if "test clips" in found else "waveforms"
+            yield f"  {kind}: off by {found['largest difference']:.2g} at most, on {clips} {what}"
+        if graph["missing"]:
+            yield f"  no graph from waveforms: {graph['missing']}"
+        cost = graph["profile"]
+        times = ", ".join(f"{what} {ms:.2g} ms" for what, ms in cost["milliseconds"].items())
+        yield f"  {cost['parameters']:,} parameters, {cost['macs']:,} multiply-adds"
+        yield f"  {times}"
+        for head, found in cost["int8"].items():
+            scores = [found[key] for key in ("float32", "int8")]
+            before, after = ("undefined" if x is None else f"{x:.3f}" for x in scores)
+            yield f"  {head} in 8 bits: {found['metric']} {before} -> {after}"
+    card = f"unzip -p {made.path} {CARD}" if made.path.is_file() else f"cat {made.path / CARD}"
+    yield f"Written: {made.path}. Its model card: {card}"
 
 
 def _waves(folder: Path) -> dict[str, tuple[Floats, int]]:

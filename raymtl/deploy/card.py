@@ -6,14 +6,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from raymtl.deploy.predictor import Predictor
+from raymtl.deploy.recipe import Front
 from raymtl.extraction.audio import Signal
 from raymtl.results.sharing import in_words, shares
+
+_GRAPHS = {
+    "float32": "from features",
+    "int8": "from features, in 8 bits",
+    "waveform": "from waveforms",
+}
+_UNITS = {"features": "frames", "waveform": "samples"}
 
 
 def card(predictor: Predictor, facts: Mapping[str, Any]) -> str:
     """Markdown. facts: as `artefact.json` has them."""
-    parts = [_head(predictor), _use(predictor), _data(predictor), _scores(predictor)]
-    parts += [_sharing(predictor), _cost(facts), _checks(facts), _limits(predictor, facts)]
+    parts = [_head(predictor), _use(predictor), _code(predictor, facts)]
+    parts += [_data(predictor), _scores(predictor), _sharing(predictor)]
+    parts += [_cost(facts), _checks(facts), _limits(predictor, facts)]
     return "\n".join(line for part in parts for line in part) + "\n"
 
 
@@ -34,13 +43,50 @@ def _use(predictor: Predictor) -> Iterator[str]:
     yield "## What it answers"
     yield ""
     for name, task in predictor.tasks.items():
-        labels = ", ".join(task.labels_) or "a number"
-        yield f"- **{name}** ({type(task).__name__}): {labels}"
+        labels = ", ".join(map(_cell, task.labels_)) or "a number"
+        yield f"- **{_cell(name)}** ({type(task).__name__}): {labels}"
     yield ""
     for source, front in predictor.recipe.fronts.items():
-        hears = f"; it hears {predictor.hears(front):.3g} s at a time" if front.rate else ""
-        yield f"Sound as in {source}: `{front.signal}`{hears}."
+        hears = f", {predictor.hears(front):.3g} s at a time" if front.rate else ""
+        yield f"- {_media(front)} as in {source}: `{front.signal}`{hears}"
     yield ""
+
+
+def _media(front: Front) -> str:
+    media = front.signal.media
+    return "Sound" if media == "audio" else f"{media.capitalize()}s"
+
+
+def _code(predictor: Predictor, facts: Mapping[str, Any]) -> Iterator[str]:
+    """How to use it, with raymtl and without."""
+    yield "## How to use it"
+    yield ""
+    yield "```python"
+    yield "import raymtl"
+    yield ""
+    yield 'network = raymtl.load("this.raymtl")  # this file or folder'
+    sound = all(isinstance(f.signal, Signal) for f in predictor.recipe.fronts.values())
+    said = (
+        'network.predict(waveform, rate, window="auto")' if sound else "network.predict_file(path)"
+    )
+    yield f"for task, answer in {said}.items():"
+    yield "    print(task, answer.label, answer.scores)"
+    yield "```"
+    yield ""
+    for name, graph in facts["graphs"].items():
+        if graph["missing"]:
+            continue
+        front = predictor.recipe.fronts[name]
+        yield "Without raymtl, in ONNX Runtime; waveforms are (clips, channels, samples) float32 at"
+        yield f"full scale 1 and {front.rate} Hz, and outputs are {', '.join(graph['heads'])}:"
+        yield ""
+        yield "```python"
+        yield "import onnxruntime"
+        yield ""
+        yield f'session = onnxruntime.InferenceSession("{graph["folder"]}/waveform.onnx")'
+        yield 'scores = session.run(None, {"waveform": waveforms})'
+        yield "```"
+        yield ""
 
 
 def _data(predictor: Predictor) -> Iterator[str]:
@@ -70,20 +116,34 @@ def _scores(predictor: Predictor) -> Iterator[str]:
         yield f"**that is epoch {best}; these weights, of epoch {predictor.epoch}, were not scored."
         yield "`raymtl evaluate --epoch` does.**"
     yield ""
+    tests = [score for score in predictor.record["scores"] if score["part"] == "test"]
     yield "| source | task | metric | value |"
     yield "|---|---|---|--:|"
-    for score in predictor.record["scores"]:
-        if score["part"] == "test":
-            for metric, value in score["scalars"].items():
-                yield f"| {score['source']} | {score['task']} | {metric} | {value:.4f} |"
+    for score in tests:
+        metric = predictor.tasks[score["task"]].primary
+        value = _number(score["scalars"].get(metric))
+        yield f"| {score['source']} | {_cell(score['task'])} | {metric} | {value} |"
     yield ""
-    for score in predictor.record["scores"]:
-        if score["part"] == "test" and score["per_label"]:
+    for score in tests:
+        yield from _metrics(score)
+        if score["per_label"]:
             yield from _labels(score)
 
 
+def _metrics(score: Mapping[str, Any]) -> Iterator[str]:
+    yield f"<details><summary>{score['source']}, {_cell(score['task'])}: all metrics</summary>"
+    yield ""
+    yield "| metric | value |"
+    yield "|---|--:|"
+    for metric, value in score["scalars"].items():
+        yield f"| {metric} | {value:.4f} |"
+    yield ""
+    yield "</details>"
+    yield ""
+
+
 def _labels(score: Mapping[str, Any]) -> Iterator[str]:
-    yield f"<details><summary>{score['source']}, {score['task']}: by label</summary>"
+    yield f"<details><summary>{score['source']}, {_cell(score['task'])}: by label</summary>"
     yield ""
     yield "| label | clips | precision | recall | f1 |"
     yield "|---|--:|--:|--:|--:|"
@@ -116,17 +176,20 @@ def _cost(facts: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     for name, graph in facts["graphs"].items():
         cost = graph["profile"]
-        yield f"- {name}: {cost['parameters']:,} parameters, {cost['macs']:,} multiply-adds for a"
-        yield f"  clip of {cost['clip']['frames']} frames (extraction not counted)"
-        sizes = ", ".join(f"{kind} {size:,} bytes" for kind, size in cost["bytes"].items())
-        yield f"  - {sizes}"
-        times = ", ".join(f"{what} {ms:g} ms" for what, ms in cost["milliseconds"].items())
-        yield f"  - {times} ({cost['machine']})"
+        yield f"For a clip of {cost['clip']['frames']} frames, behind the stages of {name}:"
+        yield ""
+        yield f"- {cost['parameters']:,} parameters, {cost['macs']:,} multiply-adds (extraction not"
+        yield "  counted)"
+        for kind, size in cost["bytes"].items():
+            yield f"- graph, {_GRAPHS[kind]}: {size:,} bytes"
+        for what, time in cost["milliseconds"].items():
+            yield f"- {what}: {time:g} ms ({cost['machine']})"
         for head, found in cost["int8"].items():
-            yield f"  - {head} in 8 bits: {found['metric']} {_number(found['float32'])} →"
-            yield f"    {_number(found['int8'])}; {found['decisions changed']} of"
-            yield f"    {found['clips']} decisions on test clips differ"
-    yield ""
+            before, after = _number(found["float32"]), _number(found["int8"])
+            changed = f"{found['decisions changed']} of {found['clips']}"
+            yield f"- {_cell(head)} in 8 bits: {found['metric']} {before} → {after};"
+            yield f"  {changed} test clips are decided otherwise"
+        yield ""
 
 
 def _checks(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -136,8 +199,8 @@ def _checks(facts: Mapping[str, Any]) -> Iterator[str]:
         for kind, found in graph["checks"].items():
             said = ", ".join(f"{key} {value:.3g}" for key, value in found.items())
             yield f"- {name}, {kind}: {said}"
-        needed = ", ".join(f"{kind} {size}" for kind, size in graph["least"].items())
-        yield f"- {name}, shortest clip a graph takes (frames, samples): {needed}"
+        needed = ", ".join(f"{size} {_UNITS[kind]}" for kind, size in graph["least"].items())
+        yield f"- {name}, the shortest clip that a graph takes: {needed}"
         if not graph["checks"]["from features"]["test clips"]:
             yield f"- {name}: **not** held against the run's test clips: their features are no"
             yield "  longer in the store."
@@ -155,16 +218,32 @@ def _limits(predictor: Predictor, facts: Mapping[str, Any]) -> Iterator[str]:
         yield "- Graphs from waveforms take samples at the signal's rate, channels as it keeps"
         yield "  them: decoding, resampling (soxr HQ) and cutting are the caller's; `raymtl.load`"
         yield "  does them."
-        yield "- `torch.export.load` may unpickle what is in a .pt2 file: open those of others with"
-        yield "  care. `raymtl.load` reads JSON and safetensors alone."
     yield "- Graphs take clips of one length in a batch; clips shorter than a window are padded by"
     yield "  `raymtl.load` alone."
-    leaks = predictor.record.get("leaks")
-    if leaks:
-        yield f"- What training and test clips share: `{leaks}`"
+    yield "- Nothing here is a pickle. `raymtl.load` reads JSON and safetensors;"
+    yield "  `torch.export.load` may unpickle what others put into a .pt2 file: know where it is"
+    yield "  from."
+    yield f"- {_leaks(predictor.record.get('leaks'))}"
     if predictor.recipe.precision != "float32":
-        yield f"- Trained in {predictor.recipe.precision}; graphs are float32."
+        yield f"- Trained and scored in {predictor.recipe.precision}; graphs compute in float32, so"
+        yield "  their scores differ from the run's by what is stated above."
     yield ""
+
+
+def _leaks(leaks: Mapping[str, Any] | None) -> str:
+    """What training and test clips have in common, in words."""
+    if leaks is None:
+        return "What training and test clips share was not counted."
+    groups = _counted(leaks["groups"]) or "no group"
+    text = f"Training and test clips share {groups} and {leaks['audio']} identical recordings."
+    allowed = _counted(leaks["allowed"])
+    if allowed:
+        text += f" They share {allowed} by intent: a task tells those apart."
+    return text + (" The training clips concerned were left out." if leaks["dropped"] else "")
+
+
+def _counted(groups: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} of kind {_cell(kind)}" for kind, count in groups.items() if count)
 
 
 def _cell(text: str) -> str:

@@ -107,7 +107,7 @@ def _graphs(
     """Files of one source's graphs, and what was measured of them."""
     features = _made(predictor, "features", source, heads)
     clips = test_clips(run, predictor, features)
-    checks = {"from features": agreement(features, clips)}
+    checks = {"from features": agreement(predictor, features, clips)}
     waveform, why = _from_waveform(predictor, source, heads)
     if waveform is not None:
         waves = recordings or _sounds(predictor, source)

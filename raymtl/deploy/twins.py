@@ -43,23 +43,25 @@ def twin(extraction: Extraction, rate: int) -> nn.Module:
     Raises:
         StudyError: for an extraction of the user's without a method ``twin(rate)``.
     """
-    if isinstance(extraction, LogMel | Mfcc):
-        return _Mels(extraction, rate)
-    if isinstance(extraction, LogBankSummary):
-        return _Summary(extraction, rate)
-    if isinstance(extraction, Waveform):
-        return _Samples()
-    if isinstance(extraction, Pixels):
-        return nn.Identity()
-    if isinstance(extraction, Values):
-        return _Values(extraction.scale)
     if isinstance(extraction, Twinned):
         return extraction.twin(rate)
+    if type(extraction) in (LogMel, Mfcc, LogBankSummary, Waveform, Pixels, Values):
+        return _of_ours(extraction, rate)  # a subclass may compute something else
     raise StudyError(
         f"{type(extraction).__name__}: has no torch twin, so no graph can take waveforms. Give it "
         "a method twin(rate) that returns an nn.Module: (B, channels, samples) to (B, channels, "
         "frames, features)."
     )
+
+
+def _of_ours(extraction: Extraction, rate: int) -> nn.Module:
+    if isinstance(extraction, LogMel | Mfcc):
+        return _Mels(extraction, rate)
+    if isinstance(extraction, LogBankSummary):
+        return _Summary(extraction, rate)
+    if isinstance(extraction, Values):
+        return _Values(extraction.scale)
+    return nn.Identity() if isinstance(extraction, Pixels) else _Samples()
 
 
 class _Levels(nn.Module):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +21,12 @@ import raymtl
 from raymtl.deploy.checks import targets_of
 from raymtl.deploy.export import Exported, export
 from raymtl.errors import PreflightError, StoreError
+from raymtl.experiment import combinations
 from raymtl.plan import Plan
 from raymtl.results.records import PREDICTIONS
 from raymtl.tasks import AnyOf, Number, OneOf, YesNo
+from tests.corpora import DIGITS, plan_of
+from tests.inprocess import sweep
 
 GRAPH = "graphs"
 
@@ -42,7 +47,9 @@ import json, sys
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("ray", "readers") or name.startswith("raymtl.training"):
+        if name.split(".")[0] in ("ray", "readers") or name.startswith(
+            ("raymtl.training", "raymtl.engine", "raymtl.plan", "raymtl.experiment", "raymtl.cli")
+        ):
             raise ImportError(f"{name} is blocked here")
 
 sys.meta_path.insert(0, Blocked())
@@ -66,6 +73,49 @@ def test_the_same_answers_without_the_training_code(
     assert done.returncode == 0, done.stderr
     expected = raymtl.load(runs[1]).predict_file(recording)
     assert json.loads(done.stdout) == {task: a.to_plain() for task, a in expected.items()}
+
+
+ALONE = """
+import json, sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("ray", "raymtl", "readers", "torch"):
+            raise ImportError(f"{name} is blocked here")
+
+sys.meta_path.insert(0, Blocked())
+import onnxruntime, soundfile
+
+session = onnxruntime.InferenceSession(sys.argv[1])
+labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
+for recording in sys.argv[2:]:
+    wave, _ = soundfile.read(recording, dtype="float32")
+    scores = session.run(None, {"waveform": wave[None, None]})
+    heads = [output.name for output in session.get_outputs()]
+    print(json.dumps({head: dict(zip(labels[head], map(float, found[0])))
+                      for head, found in zip(heads, scores)}))
+"""
+
+
+def test_the_same_answers_without_raymtl(
+    exported: Exported, digits: Plan, runs: list[Path], tmp_path: Path
+) -> None:
+    """The file alone, in a process that has neither raymtl nor torch."""
+    with zipfile.ZipFile(exported.path) as archive:
+        graph = archive.extract(f"{GRAPH}/waveform.onnx", tmp_path)
+    rows = digits.corpora.sources["fsdd.digit"].rows[:10]
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, graph, *(str(row.path) for row in rows)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    predictor = raymtl.load(runs[1])
+    for row, line in zip(rows, done.stdout.splitlines(), strict=True):
+        for task, answer in predictor.predict_file(row.path).items():
+            assert json.loads(line)[task] == pytest.approx(answer.scores, abs=1e-4)
 
 
 def test_the_graph_from_waveforms_in_another_runtime(
@@ -120,6 +170,41 @@ def test_what_is_said_of_it(exported: Exported, runs: list[Path]) -> None:
         assert archive.read("card.md").decode() == exported.card
         names = archive.namelist()
     assert not [name for name in names if name.endswith((".pkl", ".pt", ".bin"))]
+    assert (
+        "share no group and 0 identical recordings. They share 4 of kind speaker" in exported.card
+    )
+
+
+@pytest.mark.parametrize("kind", ["features", "waveform"])
+def test_torch_archives_hold_no_pickle(exported: Exported, kind: str) -> None:
+    """Weights and constants are plain bytes; the sample, which torch would pickle, is empty."""
+    with zipfile.ZipFile(exported.path) as artefact:
+        inner = zipfile.ZipFile(io.BytesIO(artefact.read(f"{GRAPH}/{kind}.pt2")))
+    for name in inner.namelist():
+        content = inner.read(name)
+        if name.endswith("_config.json"):
+            held = json.loads(content)["config"].values()
+            assert [each["use_pickle"] for each in held] == [False] * len(held)
+        elif name.endswith(".pt"):
+            assert content == b""
+        else:
+            assert not content.startswith((b"\x80", b"PK"))
+
+
+def test_a_run_in_bfloat16(corpora: Path, tmp_path: Path) -> None:
+    """Graphs compute in float32: near what the run said, equal to its network in float32."""
+    training = replace(DIGITS.training, precision="bfloat16")
+    plan = plan_of(DIGITS, corpora, tmp_path, training=training, combinations=combinations("all"))
+    assert {entry.status for entry in sweep(plan)} == {"done"}
+    run = plan.sweep / "runs" / plan.runs[0].run
+    made = export(run, tmp_path / "half.raymtl")
+    (graph,) = made.facts["graphs"].values()
+    found = graph["checks"]["from features"]
+    assert found["test clips"] == 80
+    assert 1e-4 < found["largest difference"] <= found["at most"] == 0.05
+    assert found["in float32"] <= 1e-4
+    assert graph["checks"]["from made sounds"]["largest difference"] <= 1e-4
+    assert "Trained and scored in bfloat16" in made.card
 
 
 def test_damage_and_what_is_there_already(exported: Exported, tmp_path: Path) -> None:

@@ -115,6 +115,41 @@ class Peaks(Extraction):
         return 0.0
 
 
+@dataclass(frozen=True)
+class Deltas(LogMel):
+    """Levels and how they change: made of ours, in numpy and, by `twin`, in torch."""
+
+    def finish(self, levels: Floats, spans: Sequence[tuple[int, int]]) -> list[Floats]:
+        return [
+            np.concatenate([piece, np.diff(piece, axis=0, prepend=piece[:1])], axis=1)
+            for piece in super().finish(levels, spans)
+        ]
+
+    def features(self, rate: int) -> int:
+        return 2 * super().features(rate)
+
+
+def test_an_extraction_made_of_ours() -> None:
+    """A subclass has not the twin of what it changes, but may bring one made of ours."""
+    with pytest.raises(StudyError, match="Deltas: has no torch twin"):
+        twin(Deltas(), 8_000)
+
+    class Module(torch.nn.Module):
+        def __init__(self, rate: int) -> None:
+            super().__init__()
+            self.levels = twin(LogMel(bands=20), rate)
+
+        def forward(self, waves: torch.Tensor) -> torch.Tensor:
+            levels = self.levels(waves)
+            return torch.cat([levels, levels.diff(dim=2, prepend=levels[:, :, :1])], dim=3)
+
+    class Twin(Deltas):
+        def twin(self, rate: int) -> torch.nn.Module:
+            return Module(rate)
+
+    assert_equal(Twin(bands=20), sounds(), 8_000)
+
+
 def test_an_extraction_of_ones_own_brings_its_twin() -> None:
     with pytest.raises(StudyError, match=r"Peaks: has no torch twin.*twin\(rate\)"):
         twin(Peaks(), 8_000)
