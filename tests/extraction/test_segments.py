@@ -167,7 +167,7 @@ def test_order_of_rows_does_not_matter(tmp_path: Path) -> None:
     ("signal", "message"),
     [
         (Signal(rate=None), r"different rates in one source: 8000 \(2 files\), 16000 \(1 file\)"),
-        (Signal(channels="all"), r"different channel counts .* 1 \(2 files\), 2 \(1 files\)"),
+        (Signal(channels="all"), r"different channel counts .* 1 \(2 files\), 2 \(1 file\)"),
     ],
 )
 def test_what_is_kept_as_it_is_must_be_the_same(
