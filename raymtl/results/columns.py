@@ -107,6 +107,8 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "n": "pairs of runs, by fold and seed",
         "folds": "folds among them",
         "updates": "updates on this source, as a multiple of those alone",
+        "clips": "training and validation clips of this source, as a multiple of those "
+        "alone: below 1 where leaks='drop' left some out",
         "score": "mean with partners",
         "base": "mean alone",
         "gain": "score minus base, signed so that more is better",

@@ -57,9 +57,22 @@ def verdict_table(rows: Iterable[Mapping[str, Any]], width: int = 80, most: int 
     claims = [row for row in found if row["verdict"] in ("helps", "hurts")]
     claims.sort(key=lambda row: -row["gain"])
     parts: list[RenderableType] = [Text(f"Verdicts: {words}.", "bold")]
+    parts += [Text(line, "dim") for line in _conditions(found)]
     if claims:
         parts.append(_claims(claims, width, most))
     return Group(*parts)
+
+
+def _conditions(rows: list[Mapping[str, Any]]) -> list[str]:
+    """What the verdicts rest on, and where the two networks of a gain differ in more than that."""
+    from raymtl.results.transfer.verdicts import ROPE
+
+    fewer = sum((row.get("clips") or 1) < 1 for row in rows)
+    other = sum(abs((row.get("updates") or 1) - 1) > 0.05 for row in rows)
+    lines = [f"Equivalent: within ± {100 * ROPE:g} points. Claims by Holm's correction"]
+    lines += [f"{fewer} with fewer training clips of the source than alone"] if fewer else []
+    lines += [f"{other} with over 5% more or fewer updates than alone"] if other else []
+    return lines
 
 
 def _claims(claims: list[Mapping[str, Any]], width: int, most: int) -> Table:

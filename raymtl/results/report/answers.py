@@ -60,6 +60,7 @@ def verdicts(found: Judged, names: Names, rules: Rules) -> Row:
         "matrices": matrices(rows, found.pooled.to_pylist(), controls, names),
         "controlled": bool(controls),
         "unfair": sum(abs((row["updates"] or 1) - 1) > 0.05 for row in rows if not row["control"]),
+        "fewer": sum((row["clips"] or 1) < 1 for row in rows),
         "transfer": shown(
             "transfer",
             "Every comparison with the source alone; controls are compared with it too.",

@@ -102,7 +102,7 @@ def _cell(row: Row, beside: Mapping[Key, list[Row]]) -> Row:
         "sign": SIGNS[row["verdict"]],
         "gain": points(row["gain"]),
         "tip": f"{title(row['source'], row['task'])} with {row['partners']}: {row['verdict']}, "
-        f"gain {points(row['gain'])} points; {reliability(row)}",
+        f"gain {points(row['gain'])} points; {reliability(row)}{_fewer(row)}",
         "controls": [
             {
                 "kind": _KINDS.get(control["control"], control["control"]),
@@ -114,6 +114,12 @@ def _cell(row: Row, beside: Mapping[Key, list[Row]]) -> Row:
             for control in beside.get(_key(row), [])
         ],
     }
+
+
+def _fewer(row: Row) -> str:
+    """Words for a gain whose two arms did not train on the same clips."""
+    share = row.get("clips") or 1
+    return f"; trained on {share:.1%} of the clips it has alone" if share < 1 else ""
 
 
 def _beside(controls: Iterable[Row]) -> dict[Key, list[Row]]:

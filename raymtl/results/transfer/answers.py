@@ -37,6 +37,7 @@ SCHEMA = pa.schema(
         ("n", pa.int64()),
         ("folds", pa.int64()),
         ("updates", pa.float64()),
+        ("clips", pa.float64()),
         ("score", pa.float64()),
         ("base", pa.float64()),
         ("gain", pa.float64()),
@@ -83,7 +84,8 @@ def transfer_table(state: SweepState, rules: Rules | None = None, labels: bool =
     Returns:
         score, base: means with and without partners. gain, low, high: in units of the metric, with
         minus without. updates: how often the source's clips were seen, over the same without (1
-        where the comparison is fair). p_holm, q: null where p is.
+        where the comparison is fair). clips: as that, of training and validation clips; below 1
+        where ``leaks="drop"`` left some out beside a partner. p_holm, q: null where p is.
     """
     rules = rules or Rules()
     metrics = {task: state.primary(task) for task in state.tasks}
@@ -120,7 +122,8 @@ def judged_table(
     ]
     rows = _rows(judged, rules, labels)
     for row, gain in zip(rows, found, strict=True):
-        row["updates"] = _updates(gain, state)
+        row["updates"] = _over_base(gain, state, "passes")
+        row["clips"] = _over_base(gain, state, "train", "validation")
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
@@ -155,15 +158,16 @@ def _fixed_sources(state: SweepState) -> set[str]:
     return {name for name, found in tested.items() if len(found) == 1 and None not in found}
 
 
-def _updates(gain: Gain, state: SweepState) -> float | None:
-    """Passes through the source's clips with partners over those without; None if not recorded."""
+def _over_base(gain: Gain, state: SweepState, *facts: str) -> float | None:
+    """Sum of facts on the source in the runs with partners, over that in those without; None where
+    they are not recorded."""
 
-    def seen(run: str) -> float:
-        facts = state.records[run].content.get("sources", {}).get(gain.what.source, {})
-        return float(facts.get("passes") or 0)
+    def told(run: str) -> float:
+        found = state.records[run].content.get("sources", {}).get(gain.what.source, {})
+        return sum(float(found.get(name) or 0) for name in facts)
 
-    base = sum(seen(pair.base_run) for pair in gain.pairs)
-    return sum(seen(pair.run) for pair in gain.pairs) / base if base else None
+    base = sum(told(pair.base_run) for pair in gain.pairs)
+    return sum(told(pair.run) for pair in gain.pairs) / base if base else None
 
 
 def _rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 from scipy import stats
 
 from raymtl.results.report import write_report
 from raymtl.results.state import SweepState, read_sweep
+from raymtl.results.terminal import verdict_table
 from raymtl.results.transfer.answers import Rules, delta_table, transfer_table
 from raymtl.results.transfer.gains import gains
 from raymtl.results.transfer.inference import corrected_t, holm
@@ -126,6 +129,22 @@ def test_labels_are_screened(tmp_path: Path) -> None:
     assert sum(row["verdict"] == "helps" for row in digits) >= 8
     plain = stats.false_discovery_control([row["p"] for row in rows])
     assert [row["q"] for row in rows] == pytest.approx(list(plain))
+
+
+def test_clips_left_out_for_a_partner_are_said(tmp_path: Path) -> None:
+    """As ``leaks='drop'`` leaves them out beside a partner and not alone."""
+    state = sweep(tmp_path, helps_digit, 3, 1)
+    for run, found in state.records.items():
+        if "__" in run:
+            found.content["sources"]["fsdd.digit"]["train"] -= 23  # of 200, beside 30 to validate
+    rows = transfer_table(state).to_pylist()
+    clips = {row["source"]: row["clips"] for row in rows}
+    assert clips == {"fsdd.digit": pytest.approx(0.9), "ravdess.emotion": 1}
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(verdict_table(rows))
+    said = console.export_text()
+    assert "1 with fewer training clips of the source than alone" in said
+    assert "Equivalent: within ± 0.5 points." in said
 
 
 def test_delta_is_the_mean_over_tasks(tmp_path: Path) -> None:
