@@ -16,7 +16,15 @@ from raymtl.extraction.audio import Signal
 from raymtl.extraction.features import Extraction
 from raymtl.extraction.media import check_media
 from raymtl.extraction.signals import Decoding
-from raymtl.grid import Cell, Combinations, cell_name, combinations, repeated, short_names
+from raymtl.grid import (
+    Cell,
+    Combinations,
+    cell_name,
+    combinations,
+    random_combinations,
+    repeated,
+    short_names,
+)
 from raymtl.loading.splits import KFold, Splitter, Validation
 from raymtl.loading.stages import Stage
 from raymtl.models.model import Model
@@ -26,7 +34,15 @@ from raymtl.spec import Spec
 from raymtl.tasks import Task
 from raymtl.training.training import Training
 
-__all__ = ["Cell", "Combinations", "Experiment", "cell_name", "combinations", "short_names"]
+__all__ = [
+    "Cell",
+    "Combinations",
+    "Experiment",
+    "cell_name",
+    "combinations",
+    "random_combinations",
+    "short_names",
+]
 
 LEAKS = ("error", "drop", "report")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")

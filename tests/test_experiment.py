@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raymtl.errors import StudyError
-from raymtl.experiment import Combinations, Experiment, combinations, short_names
+from raymtl.experiment import (
+    Combinations,
+    Experiment,
+    combinations,
+    random_combinations,
+    short_names,
+)
 from raymtl.extraction.audio import Signal
 from raymtl.extraction.features import LogMel, Mfcc
 from raymtl.loading.splits import KFold
@@ -32,6 +38,32 @@ def test_combinations_by_size() -> None:
     assert combinations(1).of(NAMES) == [("a",), ("b",), ("c",)]
     assert combinations(2).of(NAMES) == [("a", "b"), ("a", "c"), ("b", "c")]
     assert combinations(1, "all").of(NAMES) == [("a",), ("b",), ("c",), ("a", "b", "c")]
+
+
+def test_random_combinations() -> None:
+    names = "abcdef"
+    found = random_combinations(7, sizes=(3, 4), seed=1).of(names)
+    assert [len(one) for one in found] == [3] * 7 + [4] * 7
+    assert len(set(found)) == 14
+    assert random_combinations(7, sizes=(4, 3), seed=1).of(names[::-1]) == found
+    assert random_combinations(7, seed=2).of(names) != random_combinations(7, seed=1).of(names)
+    assert set(random_combinations(7).of(names)) < set(random_combinations(11).of(names))
+    assert random_combinations(99, (2,)).of(names) == list(subsets(names, 2))
+    mixed = combinations(1, "all", ["a", "b"], random_combinations(2))
+    assert [len(one) for one in mixed.of(names)] == [1] * 6 + [2] + [3] * 2 + [6]
+    assert mixed.named == (("a", "b"),)
+    with pytest.raises(StudyError, match="combinations of 7: the study has 6 sources"):
+        random_combinations(2, (7,)).of(names)
+    with pytest.raises(StudyError, match="give a number of sets, 1 or more"):
+        random_combinations(0)
+
+
+def test_random_combinations_favour_no_source() -> None:
+    """Each of 6 sources is in half of 2,700 sets of 3, drawn with 150 seeds."""
+    drawn = [one for seed in range(150) for one in random_combinations(18, seed=seed).of("abcdef")]
+    counts = [sum(name in one for one in drawn) for name in "abcdef"]
+    assert sum(counts) == 3 * 2_700
+    assert max(abs(count - 1_350) for count in counts) < 4 * (2_700 * 0.25) ** 0.5
 
 
 def test_combinations_by_name() -> None:

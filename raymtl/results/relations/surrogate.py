@@ -7,9 +7,8 @@ arXiv 2303.14582.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import comb
 from typing import Any
 
 import numpy as np
@@ -91,16 +90,6 @@ def completed(
         if group not in filled and all(surrogate.knows(group, task) for task in tasks):
             filled[group] = {task: surrogate.predict(group, task) for task in tasks}
     return filled
-
-
-def random_groups(names: Sequence[str], size: int, count: int, seed: int) -> list[Group]:
-    """Different random groups of one size, to be trained for a surrogate; sorted."""
-    random = np.random.default_rng(seed)
-    found: set[Group] = set()
-    while len(found) < min(count, comb(len(names), size)):
-        picked = random.choice(len(names), size, replace=False)
-        found.add(tuple(sorted(names[at] for at in picked)))
-    return sorted(found)
 
 
 class _Line:

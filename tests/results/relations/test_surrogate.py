@@ -9,8 +9,9 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from raymtl.errors import StudyError
+from raymtl.grid import random_combinations
 from raymtl.results.relations.grouping import all_groups, select_networks
-from raymtl.results.relations.surrogate import completed, fit_surrogate, random_groups
+from raymtl.results.relations.surrogate import completed, fit_surrogate
 
 ADDS = np.random.default_rng(0).normal(0, 1, (6, 6))
 NAMES = "abcdef"
@@ -30,7 +31,7 @@ def planted(groups: Any, noise: float = 0.0) -> dict[tuple[str, ...], dict[str, 
 
 
 def test_a_planted_line_is_found_on_groups_not_seen() -> None:
-    seen = planted([*all_groups(NAMES, [1, 2]), *random_groups(NAMES, 3, 20, seed=0)])
+    seen = planted([*all_groups(NAMES, [1, 2]), *random_combinations(20).of(NAMES)])
     line = fit_surrogate(seen)
     for group, found in planted(all_groups(NAMES, [4, 5, 6])).items():
         assert {t: line.predict(group, t) for t in group} == pytest.approx(found)
@@ -44,7 +45,7 @@ def test_a_planted_line_is_found_on_groups_not_seen() -> None:
 
 
 def test_a_ridge_is_scikit_learns() -> None:
-    groups = random_groups(NAMES, 3, 18, seed=2)
+    groups = random_combinations(18, seed=2).of(NAMES)
     seen = planted(groups, noise=0.1)
     line = fit_surrogate(seen, ridge=0.7)
     mine = [g for g in groups if "a" in g]
@@ -76,8 +77,3 @@ def test_what_was_never_together_is_not_guessed() -> None:
     with pytest.raises(StudyError, match="no trained group has a with c"):
         line.predict(("a", "c"), "a")
     assert ("a", "b", "c") not in completed(seen, all_groups("abc"), line)
-
-
-def test_random_groups_are_all_at_most() -> None:
-    assert random_groups("abcd", 2, 99, seed=0) == all_groups("abcd", [2])
-    assert len(random_groups(NAMES, 3, 7, seed=3)) == 7
