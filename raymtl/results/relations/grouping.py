@@ -73,24 +73,31 @@ def select_networks(
 
 
 def higher_order(
-    pairwise: Matrix, sizes: Iterable[int] | None = None
+    pairwise: Matrix,
+    sizes: Iterable[int] | None = None,
+    owner: Mapping[str, str] | None = None,
 ) -> dict[Group, dict[str, float]]:
     """Scores of all groups from those of pairs: a task's mean over the others of the group.
 
     A task alone has its own score, ``pairwise[task][task]``: Standley 2020, section 5 (HOA).
 
     Args:
-        pairwise: task affected -> other task -> its score when trained with it.
+        pairwise: task affected -> member of groups -> its score when trained with it.
         sizes: of the groups wanted; all without.
+        owner: task -> the member of groups that it belongs to; itself without.
     """
+    tasks: dict[str, list[str]] = {}
+    for task in pairwise:
+        tasks.setdefault(owner[task] if owner else task, []).append(task)
     return {
         group: {
-            task: float(np.mean([pairwise[task][other] for other in group if other != task]))
+            task: float(np.mean([pairwise[task][other] for other in group if other != member]))
             if len(group) > 1
-            else pairwise[task][task]
-            for task in group
+            else pairwise[task][member]
+            for member in group
+            for task in tasks[member]
         }
-        for group in all_groups(pairwise, sizes)
+        for group in all_groups(tasks, sizes)
     }
 
 

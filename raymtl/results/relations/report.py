@@ -62,13 +62,14 @@ def relations_report(
     known = pair_gains(found)
     pairs, values = pairs_of(known, facts, probed.between)
     shares = task_shares(state.results, metrics)
+    names = sorted({name for pair in known for name in pair} | set(facts) | _planned(state))
     agreed = agreements(found, draws)
     return {
         "missing": [*_missing(state, facts, known, agreed), *probed.missing],
-        "sources": sorted({name for pair in known for name in pair} | set(facts)),
+        "sources": names,
         "facts": facts,
         "gains": [{"main": m, "partner": p, "gain": gain} for (m, p), gain in known.items()],
-        "grouping": choices(measured(found), budgets) if found else {},
+        "grouping": choices(measured(found), budgets, names) if found else {},
         "predictors": _predictors(pairs, values, draws),
         "consistency": [_agreement(one) for one in agreed],
         "variance": [
@@ -78,6 +79,11 @@ def relations_report(
         ],
         "affinities": [dict(row) for row in probed.affinities],
     }
+
+
+def _planned(state: SweepState) -> set[str]:
+    found = state.plan.get("sources")
+    return set(map(str, found)) if isinstance(found, dict) else set()
 
 
 def _predictors(pairs: Pairs, values: np.ndarray[Any, Any], draws: int) -> dict[str, Any]:
