@@ -189,20 +189,6 @@ def report(sweep: Path) -> None:
 
 
 @main.command()
-@on_sweep
-@click.option("--budget", type=click.IntRange(1), help="Networks at most. [default: 1 to 6]")
-def relate(sweep: Path, budget: int | None) -> None:
-    """Show which tasks of SWEEP to train together, and what tells so beforehand.
-
-    The best networks under a budget, predictors of gain beside what names alone tell, whether
-    relations are the same under other features, networks and third tasks, and what explains scores.
-    """
-    from raymtl.commands.relate import show_relations
-
-    show_relations(sweep, budget, Console(highlight=False))
-
-
-@main.command()
 @click.argument("a")
 @click.argument("b")
 @store_option("Where sweeps are looked for by name.", NEW_FOLDER)

@@ -1,15 +1,15 @@
 """What stored features and trained networks say of pairs of sources: reads, trains nothing.
 
-Under one extraction and model of a sweep, on few clips of each source, so that it stays cheap.
+Under every extraction and network of a sweep, on few clips of each source, so that it stays cheap.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache
-from itertools import permutations
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from raymtl.errors import RaymtlError, StudyError
 from raymtl.extraction.featureset import FeatureSet
 from raymtl.extraction.store import FeatureStore
 from raymtl.loading.inputs import Inputs
-from raymtl.results.records import PREDICTIONS, Record
+from raymtl.results.records import PREDICTIONS
 from raymtl.results.relations.predictors.gradients import (
     Affinity,
     gradient_cosine,
@@ -35,187 +35,204 @@ from raymtl.results.relations.predictors.gradients import (
 )
 from raymtl.results.relations.predictors.networks import linear_cka, linear_probe
 from raymtl.results.relations.predictors.sounds import frechet_distance, spectral_facts
-from raymtl.results.relations.report import Probed
-from raymtl.results.relations.tasks import alone
-from raymtl.results.state import SweepState
+from raymtl.results.relations.probes import (
+    CLIPS,
+    DISTANCE,
+    NETWORKS,
+    SOUND,
+    Probe,
+    Result,
+    keep,
+    kept,
+)
 from raymtl.tasks import AnyOf, OneOf, Task, YesNo
 
 Doubles = npt.NDArray[np.float64]
-CLIPS = 150  # of a source, at most
 RATE = 0.01  # length of the step that looks ahead, in gradients
+PAUSE = 5.0  # seconds from one writing of what was measured to the next
 
 
-def probe(state: SweepState, store: Path, clips: int = CLIPS) -> Probed:
-    """Facts on sources' features, and for every ordered pair what their networks have in common.
+@dataclass(frozen=True)
+class Made:
+    """measures: key -> result, those kept before and those made now. failed: key -> why not."""
 
-    Networks are those of the first fold and seed; clips are of their test parts. What cannot be
-    had (features removed, runs without their network) is said in `missing`.
+    measures: dict[str, Result]
+    failed: dict[str, str]
+
+
+def make(
+    wanted: Sequence[Probe],
+    sweep: Path,
+    store: Path,
+    code: Sequence[str] = (),
+    done: Callable[[], None] = lambda: None,
+) -> Made:
+    """Makes the measures that are not kept beside the sweep yet, and keeps them.
+
+    What is finished is kept whatever ends this, Ctrl-C included. What cannot be had (features
+    removed, runs without their network) is in `failed` and tried again the next time.
+
+    Args:
+        code: files of the user's own classes.
+        done: called after each measure that was made or failed.
+
+    Raises:
+        StoreError: when the sweep's folder cannot be written.
     """
-    return _Probe(state, store, clips).all()
+    found = Made(kept(sweep), {})
+    measuring = _Measuring(sweep, store, code)
+    written, fresh = time.monotonic(), False
+    try:
+        for probe in missing(wanted, found.measures):
+            try:
+                found.measures[probe.key] = measuring.result(probe)
+                fresh = True
+            except (RaymtlError, OSError, RuntimeError) as error:
+                reason = str(error).split("\n")[0]
+                found.failed[probe.key] = f"{probe.kind} of {' and '.join(probe.sources)}: {reason}"
+            done()
+            if fresh and time.monotonic() - written > PAUSE:
+                keep(sweep, found.measures)
+                written, fresh = time.monotonic(), False
+    finally:
+        if fresh:
+            keep(sweep, found.measures)
+    return found
 
 
-class _Probe:
-    def __init__(self, state: SweepState, store: Path, clips: int) -> None:
-        self._state, self._clips = state, clips
+def missing(wanted: Sequence[Probe], measures: dict[str, Result]) -> list[Probe]:
+    """Those of which nothing is kept, none twice."""
+    return list({p.key: p for p in wanted if p.key not in measures}.values())
+
+
+class _Measuring:
+    def __init__(self, sweep: Path, store: Path, code: Sequence[str]) -> None:
+        self._sweep, self._code = sweep, code
         self._store = FeatureStore(store / "features")
-        self._missing: dict[str, None] = {}
-        self._facts: dict[str, dict[str, float]] = {}
-        self._between: dict[str, dict[tuple[str, str], float]] = defaultdict(dict)
-        self._method, self._runs = _chosen(state)
+        self._open = lru_cache(maxsize=64)(self._store.open)
         self._network = lru_cache(maxsize=64)(self._load)
+        self._means = lru_cache(maxsize=64)(self._heard)
+        self._own = lru_cache(maxsize=2)(self._shown)
 
-    def all(self) -> Probed:
-        if not self._runs:
-            return Probed(missing=["No run alone has a record: nothing to probe."])
-        means = {name: found for name in self._runs if (found := self._heard(name)) is not None}
-        for pair in permutations(means, 2):
-            if means[pair[0]].shape[1] == means[pair[1]].shape[1]:
-                self._between["distance"][pair] = frechet_distance(*(means[n] for n in pair))
-        for main, partner in permutations(sorted(self._runs), 2):
-            self._try(f"networks of {main} and {partner}", lambda: self._trunks(main, partner))  # noqa: B023
-        rows = [asdict(found) | {"note": found.note} for found in self._affinities()]
-        for name in ("cosine", "lookahead"):
-            values = {(r["main"], r["partner"]): r[name] for r in rows if r[name] is not None}
-            usable = {p: v for p, v in values.items() if self._overlap(*p) > 0}
-            if usable:
-                self._between[f"gradient {name}"] = usable
-        return Probed(self._facts, dict(self._between), rows, _few(list(self._missing)))
+    def result(self, probe: Probe) -> Result:
+        found = self._measured(probe)
+        return {
+            k: None if isinstance(v, float) and not isfinite(v) else v for k, v in found.items()
+        }
 
-    def _try(self, what: str, do: Callable[[], Any]) -> Any:
-        try:
-            return do()
-        except (RaymtlError, OSError, RuntimeError) as error:
-            reason = str(error).split("\n")[0]
-            self._missing.setdefault(f"{what}: {reason}")
-            return None
-
-    def _features(self, name: str) -> FeatureSet:
-        return self._store.open(self._runs[name].content["sources"][name]["features"])
-
-    def _heard(self, name: str) -> Doubles | None:
-        """Mean over time of each clip, (clips, channels × features); facts on the side."""
-        features = self._try(f"features of {name}", lambda: self._features(name))
-        if features is None or not len(features):
-            return None
-        rows = np.linspace(0, len(features) - 1, min(self._clips, len(features))).astype(int)
-        means = np.array([features.matrix(r).mean(axis=1, dtype=np.float64).ravel() for r in rows])
-        frames = features.frames.astype(np.float64)
-        self._facts[name] = {"frames": float(frames.mean()), "frames spread": float(frames.std())}
-        if self._method[0].startswith("LogMel"):
-            self._facts[name] |= spectral_facts(means)
-        return means
+    def _measured(self, probe: Probe) -> Result:
+        if probe.kind == SOUND:
+            return self._facts(probe)
+        if probe.kind == DISTANCE:
+            return self._distance(probe)
+        return self._trunks(probe) if probe.kind == NETWORKS else self._gradients(probe)
 
     def _load(self, run: str) -> Predictor:
-        return load(self._state.sweep / "runs" / run)
+        return load(self._sweep / "runs" / run, self._code)
 
-    def _trunks(self, main: str, partner: str) -> None:
-        """CKA of both trunks and a probe on the partner's, on the main source's clips."""
-        own, other = (self._network(self._runs[name].run) for name in (main, partner))
-        ids, labels = _truths(self._state.sweep, self._runs[main], main, self._clips)
-        batch = self._batch(own, main, ids)
-        outputs = [_hidden(network, batch) for network in (own, other)]
-        alike = linear_cka(*outputs)
-        if alike is not None:
-            self._between["representations alike"][main, partner] = alike
+    def _heard(self, address: str) -> Doubles:
+        """Mean over time of each clip, (clips, channels × features)."""
+        features = self._open(address)
+        if not len(features):
+            raise StudyError(f"{address}: holds no clip.")
+        rows = np.linspace(0, len(features) - 1, min(CLIPS, len(features))).astype(int)
+        return np.array([features.matrix(r).mean(axis=1, dtype=np.float64).ravel() for r in rows])
+
+    def _facts(self, probe: Probe) -> Result:
+        means, frames = self._means(probe.features[0]), self._open(probe.features[0]).frames
+        recipe = self._network(probe.runs[0]).recipe
+        front = recipe.fronts[probe.sources[0]]
+        sound = front.signal.media == "audio"
+        lengths = frames / (recipe.extraction.frame_rate(front.rate) if sound else 1.0)
+        what = "duration" if sound else "frames"
+        facts = {what: float(lengths.mean()), f"{what} spread": float(lengths.std())}
+        if probe.method.extraction.startswith("LogMel"):
+            facts |= spectral_facts(means)
+        return facts
+
+    def _distance(self, probe: Probe) -> Result:
+        one, other = (self._means(address) for address in probe.features)
+        if one.shape[1] != other.shape[1]:
+            return {}
+        return {"distance": frechet_distance(one, other)}
+
+    def _shown(self, run: str, name: str, address: str) -> tuple[list[str], Any, Doubles]:
+        """A source's clips, their labels, and what its own network makes of them."""
+        ids, labels = _truths(self._sweep / "runs" / run, name)
+        own = self._network(run)
+        return ids, labels, _hidden(own, _batch(own, self._open(address), name, ids))
+
+    def _trunks(self, probe: Probe) -> Result:
+        """CKA of both trunks and a probe on the partner's, on the main source's clips: each behind
+        the stages that were fitted for its own run."""
+        ids, labels, own = self._own(probe.runs[0], probe.sources[0], probe.features[0])
+        network, features = self._network(probe.runs[1]), self._open(probe.features[0])
+        other = _hidden(network, _batch(network, features, probe.sources[1], ids))
         known = [at for at, found in enumerate(labels) if found and len(found) == 1]
         codes = np.unique([labels[at][0] for at in known], return_inverse=True)[1]
-        probed = linear_probe(outputs[1][known], codes) if known else None
-        if probed is not None:
-            self._between["probe of partner"][main, partner] = probed
+        return {
+            "representations alike": linear_cka(own, other),
+            "probe of partner": linear_probe(other[known], codes) if known else None,
+        }
 
-    def _batch(self, network: Predictor, name: str, ids: list[str]) -> dict[str, Tensor]:
-        """Inputs of clips as the run's fitted stages make them, the first window of each."""
-        inputs = Inputs(self._features(name), ids, network.recipe.fronts[name].stages)
-        return inputs.batch(np.unique(inputs.clips, return_index=True)[1].astype(np.int64))
-
-    def _affinities(self) -> Iterator[Affinity]:
-        """Of every pair that was trained together, on the network of that run."""
-        done = set()
-        for _, record in sorted(self._state.records.items()):
-            cell = record.content["cell"]
-            names = tuple(cell["combination"])
-            same = (cell["extraction"], cell["model"]) == self._method
-            known = all(name in self._runs for name in names)
-            if known and len(names) == 2 and not cell.get("control") and same and names not in done:
-                done.add(names)
-                for main, partner in (names, names[::-1]):
-                    what = f"gradients of {main} and {partner}"
-                    found = self._try(what, lambda: self._affinity(record, main, partner))  # noqa: B023
-                    if found is not None:
-                        yield found
-
-    def _affinity(self, record: Record, main: str, partner: str) -> Affinity:
-        network = self._network(record.run)
-        own, other = (self._loss(network, record, name) for name in (main, partner))
+    def _gradients(self, probe: Probe) -> Result:
+        """Affinities both ways, in the network that learnt both."""
+        network = self._network(probe.runs[0])
+        opened = [self._open(address) for address in probe.features]
+        losses = [
+            _loss(network, self._sweep / "runs" / probe.runs[0], features, name)
+            for features, name in zip(opened, probe.sources, strict=True)
+        ]
         shared = [w for w in _trunk(network).parameters() if w.requires_grad]
-        return Affinity(
-            main,
-            partner,
-            gradient_cosine(own, other, shared),
-            lookahead(own, other, shared, RATE),
-            self._overlap(main, partner),
-        )
-
-    def _loss(self, network: Predictor, record: Record, name: str) -> Callable[[], Tensor]:
-        """Summed mean losses of a source's heads on its clips."""
-        parts = []
-        for head in network.recipe.fronts[name].tasks:
-            ids, labels = _truths(self._state.sweep, record, name, self._clips, head)
-            task = network.tasks[head]
-            targets = task.encode(_column(task, labels))
-            parts.append((task, self._batch(network, name, ids), targets))
-
-        def loss() -> Tensor:
-            total = torch.zeros(())
-            for task, batch, targets in parts:
-                output = network.network(batch, [task.name])[task.name]
-                values = torch.from_numpy(targets.values), torch.from_numpy(targets.valid)
-                total = total + task.loss(output, *values)
-            return total
-
-        return loss
-
-    def _overlap(self, main: str, partner: str) -> float:
-        return overlap(*(self._ids(name) for name in (main, partner)))
-
-    def _ids(self, name: str) -> list[str]:
-        found = self._try(f"features of {name}", lambda: self._features(name))
-        return [] if found is None else found.ids
+        common = overlap(*(features.ids for features in opened))
+        cosine = gradient_cosine(losses[0], losses[1], shared)
+        rows = []
+        for side in (1, -1):
+            (main, partner), (own, other) = probe.sources[::side], losses[::side]
+            ahead = lookahead(own, other, shared, RATE)
+            if ahead is not None and not isfinite(ahead):
+                raise StudyError("the loss after a step is not finite.")
+            rows.append(asdict(Affinity(main, partner, cosine, ahead, common)))
+        return {"rows": rows}
 
 
-def _few(said: list[str], most: int = 5) -> list[str]:
-    more = [f"{len(said) - most} more things could not be probed."] if len(said) > most else []
-    return said[:most] + more
+def _batch(
+    network: Predictor, features: FeatureSet, name: str, ids: list[str]
+) -> dict[str, Tensor]:
+    """Inputs of clips as the run's fitted stages make them, the first window of each."""
+    inputs = Inputs(features, ids, network.recipe.fronts[name].stages)
+    return inputs.batch(np.unique(inputs.clips, return_index=True)[1].astype(np.int64))
 
 
-def _chosen(state: SweepState) -> tuple[tuple[str, str], dict[str, Record]]:
-    """The method under which most sources were trained alone, and a record of each."""
-    found = {
-        (name, (record.content["cell"]["extraction"], record.content["cell"]["model"])): record
-        for name, records in alone(state).items()
-        for record in reversed(records)
-    }
-    if not found:
-        return ("", ""), {}
-    counts = Counter(method for _, method in sorted(found))
-    method = counts.most_common(1)[0][0]
-    return method, {name: record for (name, of), record in sorted(found.items(), key=str)
-                    if of == method}  # fmt: skip
+def _loss(network: Predictor, run: Path, features: FeatureSet, name: str) -> Callable[[], Tensor]:
+    """Summed mean losses of a source's heads on its clips."""
+    parts = []
+    for head in network.recipe.fronts[name].tasks:
+        ids, labels = _truths(run, name, head)
+        task = network.tasks[head]
+        targets = task.encode(_column(task, labels))
+        parts.append((task, _batch(network, features, name, ids), targets))
+
+    def loss() -> Tensor:
+        total = torch.zeros(())
+        for task, batch, targets in parts:
+            output = network.network(batch, [task.name])[task.name]
+            values = torch.from_numpy(targets.values), torch.from_numpy(targets.valid)
+            total = total + task.loss(output, *values)
+        return total
+
+    return loss
 
 
-def _truths(
-    sweep: Path, record: Record, source: str, most: int, task: str | None = None
-) -> tuple[list[str], list[list[str]]]:
+def _truths(run: Path, source: str, task: str | None = None) -> tuple[list[str], list[list[str]]]:
     """Ids and labels of a run's test clips, spread evenly; of the first task without a name."""
-    table = pq.read_table(
-        sweep / "runs" / record.run / PREDICTIONS, columns=["id", "source", "task", "truth"]
-    )
+    table = pq.read_table(run / PREDICTIONS, columns=["id", "source", "task", "truth"])
     table = table.filter(pc.equal(table["source"], source)).sort_by(
         [("task", "ascending"), ("id", "ascending")]
     )
     task = task or table["task"][0].as_py()
     table = table.filter(pc.and_(pc.equal(table["task"], task), pc.is_valid(table["truth"])))
-    rows = np.unique(np.linspace(0, len(table) - 1, min(most, len(table))).astype(int))
+    rows = np.unique(np.linspace(0, len(table) - 1, min(CLIPS, len(table))).astype(int))
     table = table.take(pa.array(rows))
     return table["id"].to_pylist(), table["truth"].to_pylist()
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from raymtl.commands.options import (
     FILE,
+    FOLDER,
     NEW_FILE,
     NEW_FOLDER,
     data_option,
@@ -164,4 +165,55 @@ def track(sweep: Path, to: str, **options: Any) -> None:
     write(sweep, to, **options, console=Console(highlight=False))
 
 
-COMMANDS = (show, rerun, query, export_results, tensorboard, track, prune)
+@click.command()
+@click.argument("sweep", required=False)
+@store_option("Where sweeps are looked for by name.", NEW_FOLDER)
+@click.option("--budget", type=click.IntRange(1), help="Networks at most. [default: 1 to 6]")
+@click.option(
+    "--only",
+    metavar="PATTERN",
+    help="Measure under extractions and networks of cells whose name matches, such as "
+    "'*logmel--sharedcnn'.",
+)
+@click.option("--no-measuring", is_flag=True, help="Use the measures that are kept; make none.")
+@click.option("--code", multiple=True, help="File of classes of your own that runs were made with.")
+@click.option(
+    "-o",
+    "--output",
+    type=NEW_FILE,
+    help="Also write all that was found to this JSON file.",
+)
+@click.option(
+    "--published",
+    type=FOLDER,
+    metavar="LOGS",
+    help="In place of a sweep: judge the 90 pairs of Bingel & Søgaard (EACL 2017) by the folder "
+    "'logs' of github.com/jbingel/eacl2017_mtl.",
+)
+def relate(
+    sweep: str | None, store: Path, published: Path | None, no_measuring: bool, **options: Any
+) -> None:
+    """Show which tasks of SWEEP to train together, and what tells so beforehand.
+
+    The best networks under a budget, predictors of gain beside what names alone tell, whether
+    relations are the same under other features, networks and third tasks, and what explains scores.
+
+    Features and networks are measured once under every extraction and network, on up to 150 clips a
+    source: distances, alike representations, probes, gradients. Nothing is trained. The measures
+    are kept in probes.json of the sweep, where the report finds them. Exit code 130: interrupted;
+    the same command goes on.
+    """
+    from raymtl.commands.relate import show_published, show_relations
+    from raymtl.results.finding import find_sweep
+
+    if (sweep is None) == (published is None):
+        raise click.UsageError("Give a sweep, or --published LOGS in its place.")
+    console = Console(highlight=False)
+    if published is not None:
+        show_published(published, console)
+    elif sweep is not None:
+        folder = find_sweep(sweep, store)
+        sys.exit(show_relations(folder, console=console, probing=not no_measuring, **options))
+
+
+COMMANDS = (relate, show, rerun, query, export_results, tensorboard, track, prune)

@@ -1,165 +1,139 @@
-"""`raymtl relate`: what a sweep says of relations between its tasks, in 80 columns."""
+"""`raymtl relate`: what a sweep says of relations between its tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from raymtl.errors import PreflightError
-from raymtl.probing import probe
-from raymtl.results.relations.choices import WAYS
+from raymtl.durable import write_durably
+from raymtl.errors import PreflightError, StoreError
+from raymtl.probing import Made, make, missing
+from raymtl.results.relations.evaluation import evaluate
+from raymtl.results.relations.probes import FILE, Probe, kept, probed, probes
+from raymtl.results.relations.published import read_logs
 from raymtl.results.relations.report import relations_report
-from raymtl.results.state import read_sweep, short
+from raymtl.results.relations.terminal import print_predictors, print_relations
+from raymtl.results.state import SweepState, read_sweep
 
-_PARTS = ("plan.json", "ledger", "runs")
-_MOST = 8  # rows of a table
+INTERRUPTED = 130
 
 
-def show_relations(sweep: Path, budget: int | None, console: Console) -> None:
-    """Prints grouping, predictors, consistency and shares of variance.
+def show_relations(
+    sweep: Path,
+    budget: int | None,
+    console: Console,
+    *,
+    only: str | None = None,
+    probing: bool = True,
+    code: Sequence[str] = (),
+    output: Path | None = None,
+) -> int:
+    """Measures what is not kept yet, and prints grouping, predictors, consistency, variance.
+
+    Args:
+        only: measure under extractions and networks of cells whose name matches.
+        probing: measure anything at all; what is kept is used all the same.
+        code: files of the user's own classes.
+        output: JSON file for all that was found.
+
+    Returns:
+        0, or 130 when interrupted.
 
     Raises:
-        PreflightError: for a folder that is no sweep.
+        PreflightError: for a pattern that matches no cell.
     """
-    if not any((sweep / part).exists() for part in _PARTS):
-        raise PreflightError(
-            f"{sweep}: not a sweep; it has no {', '.join(_PARTS)}. "
-            "Give a folder below <store>/sweeps."
-        )
+    try:
+        found = _found(sweep, budget, console, only, probing, code)
+    except KeyboardInterrupt:
+        console.print("Interrupted. Measures that were made are kept; the same command goes on.")
+        return INTERRUPTED
+    print_relations(found, console)
+    if output is not None:
+        write_durably(output, json.dumps(found, indent=1, ensure_ascii=False).encode())
+    return 0
+
+
+def _found(
+    sweep: Path,
+    budget: int | None,
+    console: Console,
+    only: str | None,
+    probing: bool,
+    code: Sequence[str],
+) -> dict[str, Any]:
     state = read_sweep(sweep)
-    probed = probe(state, sweep.resolve().parents[1])
-    found = relations_report(state, probed, None if budget is None else [budget])
-    _grouping(found["grouping"], budget, console)
-    _predictors(found["predictors"], console)
-    _affinities(found["affinities"], console)
-    _consistency(found["consistency"], console)
-    _variance(found["variance"], console)
-    for sentence in found["missing"]:
-        _say(console, f"Missing: {sentence}")
+    every = probes(state)
+    made = Made(kept(sweep), {})
+    if probing:
+        chosen = probes(state, _named(state, only)) if only else every
+        made = _made(chosen, sweep, code, console)
+    measures = probed(every, made.measures, made.failed)
+    return relations_report(state, measures, None if budget is None else [budget])
 
 
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False)
+def show_published(logs: Path, console: Console) -> None:
+    """Judges the 90 pairs of Bingel & Søgaard (EACL 2017) as those of a sweep.
+
+    Raises:
+        StudyError: when `logs` does not hold their logs.
+    """
+    found = read_logs(logs)
+    gains = int(found.pairs.gains.sum())
+    console.print(
+        f"{len(found.tasks)} tasks, {len(found.pairs.gains)} pairs: {gains} gain, "
+        f"{len(found.pairs.gains) - gains} do not.",
+        markup=False,
+    )
+    print_predictors({"answer": asdict(evaluate(found.pairs))}, console)
 
 
-def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for column in columns:
-        side: Any = "right" if column in right else "left"
-        table.add_column(column, justify=side, no_wrap=column in right)
-    return table
+def _named(state: SweepState, only: str) -> Callable[[str], bool]:
+    """Whether a cell's name matches, as `raymtl sweep --only` understands it."""
+    pattern = only if any(sign in only for sign in "*?[") else f"*{only}*"
+    cells = sorted({str(r.content.get("cell", {}).get("name")) for r in state.records.values()})
+    if cells and not any(fnmatch(cell, pattern) for cell in cells):
+        names = "\n  ".join(cells[:10])
+        raise PreflightError(f"--only {only!r} matches no cell. The first cells are:\n  {names}")
+    return lambda cell: fnmatch(cell, pattern)
 
 
-def _grouping(found: Mapping[str, Any], budget: int | None, console: Console) -> None:
-    for way in WAYS:
-        rows = found.get(way, [])
-        if rows and way != WAYS[0] and _groups(rows) == _groups(found[WAYS[0]]):
-            _say(console, f"Scores by {way} choose the same networks.")
-        elif rows:
-            table = _table(f"Networks to train, {way}", "at most", "score", "gain", "together",
-                           right=("at most", "score", "gain"))  # fmt: skip
-            for row in rows:
-                groups = "; ".join(", ".join(group) for group in row["groups"])
-                table.add_row(
-                    str(row["budget"]), f"{row['score']:.3f}", f"{row['gain']:+.3f}", groups
-                )
-            console.print(table)
-    if found.get("measured"):
-        _say(console, "Scores are those that the groups were chosen by: expect less anew.")
-    elif found and budget is not None:
-        _say(console, f"No {budget} of the groups that were trained hold all sources.")
-    if found.get("surrogate error") is not None:
-        _say(console, f"Surrogate on groups left out: off by {found['surrogate error']:.3f}, "
-             f"the mean of the others by {found['plain error']:.3f}.")  # fmt: skip
+def _made(wanted: Sequence[Probe], sweep: Path, code: Sequence[str], console: Console) -> Made:
+    """Makes what is missing, under a bar; says what that is."""
+    todo = missing(wanted, kept(sweep))
+    if todo:
+        console.print(_announced(todo, sweep), markup=False)
+    columns = (TextColumn("measuring"), BarColumn(30), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not todo) as progress:
+        bar = progress.add_task("", total=len(todo))
+        store = sweep.resolve().parents[1]
+        try:
+            return make(wanted, sweep, store, code, lambda: progress.advance(bar))
+        except StoreError as error:
+            console.print(f"{error} What was measured is not kept.", markup=False)
+            return Made(kept(sweep), {})
 
 
-def _groups(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-    return [row["groups"] for row in rows]
+_KINDS = {
+    "sound": "sources",
+    "distance": "distances",
+    "networks": "pairs of networks",
+    "gradients": "pairs of gradients",
+}
 
 
-def _predictors(found: Mapping[str, Any], console: Console) -> None:
-    answer = found["answer"]
-    if answer["told"]:
-        right = ("auc", "accuracy", "brier", "accuracy, random folds")
-        table = _table(
-            "Who gains? Told for a task held out in both roles", "by", *right, right=right
-        )
-        random = {row["method"]: row["accuracy"] for row in answer["random"]}
-        for row in answer["told"]:
-            table.add_row(row["method"], *_numbers(row), f"{random[row['method']]:.2f}")
-        for row in found["families"]:
-            table.add_row(f"  {row['family']}", *_numbers(row), "")
-        console.print(table)
-    _say(console, answer["sentence"])
-    if found["columns"]:
-        numbers = ("rho", "p", "q")
-        table = _table("Single predictors of the gain", "predictor", *numbers, right=numbers)
-        for row in found["columns"][:_MOST]:
-            table.add_row(row["column"], f"{row['rho']:+.2f}", f"{row['p']:.3f}", f"{row['q']:.3f}")
-        console.print(table)
-
-
-def _numbers(row: Mapping[str, Any]) -> list[str]:
-    return [_number(row["auc"]), f"{row['accuracy']:.2f}", f"{row['brier']:.3f}"]
-
-
-def _number(value: float | None, digits: int = 2) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
-
-
-def _affinities(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
-    if not rows:
-        return
-    right = ("cosine", "lookahead", "overlap")
-    table = _table("Gradients in networks of two", "main", "partner", *right, "note", right=right)
-    for row in sorted(rows, key=lambda row: -row["overlap"])[:_MOST]:
-        numbers = (_number(row["cosine"]), _number(row["lookahead"], 4), _number(row["overlap"]))
-        table.add_row(row["main"], row["partner"], *numbers, row["note"])
-    console.print(table)
-    if len(rows) > _MOST:
-        _say(console, f"  {len(rows) - _MOST} more with no more recordings in common")
-
-
-def _consistency(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
-    if not rows:
-        return
-    settings = [row[side] for row in rows for side in ("one", "other")]
-    names = {kind: short([s[kind] for s in settings]) for kind in ("extraction", "model")}
-    right = ("rho", "p", "repeats", "ceiling")
-    table = _table("Are relations the same?", "axis", "between", *right, right=right)
-    ordered = sorted(rows, key=lambda row: (row["axis"] == "third task", -(row["rho"] or -1.0)))
-    for row in ordered[: 2 * _MOST]:
-        table.add_row(
-            row["axis"],
-            _between(row, names),
-            *(_number(row[name]) for name in ("rho", "p", "across", "ceiling")),
-        )
-    console.print(table)
-    if len(ordered) > 2 * _MOST:
-        _say(console, f"  {len(ordered) - 2 * _MOST} more comparisons with a third task")
-
-
-def _between(row: Mapping[str, Any], names: Mapping[str, Mapping[str, str]]) -> str:
-    one, other = row["one"], row["other"]
-    fixed = [names[k][one[k]] for k in names if k != row["axis"]]
-    if row["axis"] == "third task":
-        return f"with {one['third'] or other['third']} ({', '.join(fixed)})"
-    of = names[row["axis"]]
-    return f"{of[one[row['axis']]]}, {of[other[row['axis']]]} ({', '.join(fixed)})"
-
-
-def _variance(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
-    axes = list(dict.fromkeys(row["axis"] for row in rows))
-    if not axes:
-        return
-    table = _table("What explains the spread of scores, in %", "task", *axes, right=axes)
-    tasks = dict.fromkeys((row["source"], row["task"]) for row in rows)
-    shares = {(row["source"], row["task"], row["axis"]): row["share"] for row in rows}
-    for source, task in tasks:
-        found = [shares.get((source, task, axis)) for axis in axes]
-        table.add_row(source, *("" if v is None else f"{100 * v:.0f}" for v in found))
-    console.print(table)
+def _announced(todo: Sequence[Probe], sweep: Path) -> str:
+    kinds = Counter(probe.kind for probe in todo)
+    methods = len({probe.method for probe in todo})
+    parts = ", ".join(f"{words} {kinds[kind]}" for kind, words in _KINDS.items() if kinds[kind])
+    return (
+        f"To measure ({parts}; extractions with a network: {methods}). Nothing is trained. "
+        f"Kept in {FILE} of the sweep; Ctrl-C keeps what is finished."
+    )

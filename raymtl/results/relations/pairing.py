@@ -17,10 +17,18 @@ Doubles = npt.NDArray[np.float64]
 Between: TypeAlias = Mapping[str, Mapping[tuple[str, str], float]]  # what -> (main, partner) -> ...
 
 
-def pair_gains(gains: Sequence[Gain]) -> dict[tuple[str, str], float]:
-    """(main, partner) -> mean gain in pairs, over tasks of the source and methods; no controls."""
+def pair_gains(
+    gains: Sequence[Gain], method: tuple[str, str] | None = None
+) -> dict[tuple[str, str], float]:
+    """(main, partner) -> mean gain in pairs, over tasks of the source and methods; no controls.
+
+    Args:
+        method: the only extraction and model looked at; all without.
+    """
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
     for gain in gains:
+        if method is not None and (gain.how.extraction, gain.how.model) != tuple(method):
+            continue
         if len(gain.how.partners) == 1 and not gain.how.control and gain.what.label is None:
             found[gain.what.source, gain.how.partners[0]].append(gain.mean)
     return {pair: float(np.mean(values)) for pair, values in sorted(found.items())}

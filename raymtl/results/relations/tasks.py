@@ -22,14 +22,22 @@ Facts: TypeAlias = Mapping[str, Mapping[str, float]]  # source -> what it is -> 
 MOST = 12  # runs of a source whose curves are read
 
 
-def source_facts(state: SweepState) -> dict[str, dict[str, float]]:
+def source_facts(
+    state: SweepState, method: tuple[str, str] | None = None
+) -> dict[str, dict[str, float]]:
     """Source -> facts, from its runs without partners; means over tasks, methods, folds and seeds.
 
     A source without such runs is left out; a fact that no run gives is, too.
+
+    Args:
+        method: extraction and model of the runs looked at; all without.
     """
-    scores = _scores(state)
+    scores = _scores(state, method)
     found: dict[str, dict[str, float]] = {}
     for source, records in sorted(alone(state).items()):
+        records = [r for r in records if method is None or method_of(r) == method]
+        if not records:
+            continue
         sizes = [record.content["sources"][source]["train"] for record in records]
         facts = {"training clips": float(np.mean(sizes))}
         facts |= curve_facts(histories(state.sweep, records[:MOST]))
@@ -48,6 +56,11 @@ def alone(state: SweepState) -> dict[str, list[Record]]:
         if len(cell.get("combination", ())) == 1 and not cell.get("control"):
             found[cell["combination"][0]].append(record)
     return dict(found)
+
+
+def method_of(record: Record) -> tuple[str, str]:
+    cell = record.content["cell"]
+    return str(cell["extraction"]), str(cell["model"])
 
 
 def curve_facts(tables: Sequence[pa.Table]) -> dict[str, float]:
@@ -97,16 +110,17 @@ def _label_facts(state: SweepState, source: str, records: Sequence[Record]) -> d
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def _scores(state: SweepState) -> dict[str, list[float]]:
+def _scores(state: SweepState, method: tuple[str, str] | None) -> dict[str, list[float]]:
     """Source -> test scores of its runs alone, by primary metrics."""
     results = state.results
     chosen = pc.and_(matches(results, "part", "test"), pc.is_null(results["label"]))
     rows = results.filter(pc.and_(chosen, pc.is_null(results["control"])))
     found: dict[str, list[float]] = defaultdict(list)
-    names = ("combination", "source", "task", "metric", "value")
-    for together, source, task, metric, value in zip(
+    names = ("combination", "source", "task", "metric", "extraction", "model", "value")
+    for together, source, task, metric, *of, value in zip(
         *(rows[name].to_pylist() for name in names), strict=True
     ):
-        if together == source and metric == state.primary(task):
+        wanted = method is None or tuple(of) == tuple(method)
+        if together == source and metric == state.primary(task) and wanted:
             found[source].append(value)
     return dict(found)

@@ -1,92 +1,165 @@
-"""The section on relations between tasks: whatever `relations` found, drawn as words and tables."""
+"""The section on relations between tasks: what `relations_report` found, in words and tables."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from raymtl.results.panels import Row
+from raymtl.results.relations.choices import WAYS
+from raymtl.results.relations.terminal import budget
 from raymtl.results.report.tables import shown, text
+
+_METHOD = {"extraction": "Extraction", "model": "Model"}
+_TOLD = {"auc": "AUC", "accuracy": "Accuracy", "f1": "F1", "brier": "Brier score"}
+_ALONE = {"column": "Feature", "pairs": "Pairs", "rho": "Spearman", "p": "p", "q": "q"}
+_BY = {"method": "Told by", **_TOLD}
+_SCORES = {
+    "measured": "groups that were trained",
+    "from pairs": "scores estimated from pairs",
+    "surrogate": "a surrogate's scores",
+}
 
 
 def related(said: Mapping[str, Any]) -> list[Row]:
     """Sections {title, words, tables, data}, data by name of file, of `relations_report`."""
-    predictors = said.get("predictors") or {}
-    answer = dict(predictors.get("answer") or {})
-    parts = {
-        "What is missing here": said.get("missing") or [],
-        "What tells gains beforehand": {
-            "answer": [answer[name] for name in ("verdict", "sentence") if answer.get(name)],
-            "Features and baselines, task held out in both roles": list(answer.get("told") or ()),
-            "The same under random folds, which flatter": list(answer.get("random") or ()),
-            "Families of features": predictors.get("families") or [],
-            "Each feature alone": predictors.get("columns") or [],
-        },
-        "Which tasks to train together": {
-            f"Networks under a budget, gains {kind}": [_group(row) for row in rows]
-            for kind, rows in (said.get("grouping") or {}).items()
-            if isinstance(rows, (list, tuple))
-        },
-        "Are relations the same elsewhere": {
-            "Agreement between settings": [_flat(row) for row in said.get("consistency") or []]
-        },
-        "What explains scores": {"Shares of variance": said.get("variance") or []},
-        "Facts of the sources": {
-            "Facts": [
-                {"source": name, **facts} for name, facts in (said.get("facts") or {}).items()
-            ]
-        },
-        "Affinities of gradients": {"Affinities": said.get("affinities") or []},
+    reasons = said["reasons"]
+    words = {part: [reasons[part]] if part in reasons else [] for part in _PARTS}
+    tables = {
+        "grouping": _grouping(said["grouping"]),
+        "predictors": _predictors(said["predictors"]),
+        "affinities": [("affinities", "Gradients of two tasks", said["affinities"], _AFFINITY)],
+        "consistency": [
+            ("consistency", "Agreement between settings", _flat(said["consistency"]), _AGREEMENT)
+        ],
+        "variance": [("variance", "Shares of variance", said["variance"], _SHARE)],
+        "facts": [("facts", "Facts of the sources", _facts(said["facts"]), None)],
     }
-    return [_section(title, part) for title, part in parts.items() if title[:4] != "What" or part]
+    words["predictors"] = [said["predictors"]["answer"]["sentence"], *said["predictors"]["notes"]]
+    words["grouping"] += _notes(said["grouping"])
+    if said["affinities"]:
+        words["affinities"].append(_AFFINITIES)
+    words["missing"] = list(said["missing"])
+    found = [_section(part, words[part], tables.get(part, [])) for part in _PARTS]
+    return [section for section in found if section["words"] or section["tables"]]
 
 
-def _group(row: Any) -> Row:
-    """One budget: its networks in words."""
-    groups = row.get("groups") or []
-    words = "; ".join(" + ".join(map(str, group)) for group in groups)
-    rest = {key: value for key, value in row.items() if key not in ("groups", "best")}
-    return {"networks": words, **rest}
+_PARTS = {
+    "missing": "What is missing here",
+    "predictors": "Can gains be told beforehand?",
+    "grouping": "Which tasks to train together",
+    "consistency": "Are relations the same elsewhere?",
+    "variance": "What explains scores",
+    "affinities": "Affinities of gradients",
+    "facts": "Facts of the sources",
+}
+_AFFINITIES = (
+    "In the trained network of each pair. Of tasks that share no recordings, gradients tell the "
+    "recordings apart as much as the tasks: not interpretable."
+)
+_AFFINITY = {
+    "main": "Task", "partner": "Partner", **_METHOD, "cosine": "Cosine",
+    "lookahead": "Lookahead", "overlap": "Shared recordings", "note": "Note",
+}  # fmt: skip
+_AGREEMENT = {
+    "axis": "What differs", "one": "One", "other": "Other", "entries": "Pairs", "rho": "Spearman",
+    "p": "p", "across": "One repetition and another", "ceiling": "The same, one setting",
+}  # fmt: skip
+_SHARE = {
+    "source": "Source", "task": "Task", "axis": "Axis", "levels": "Levels",
+    "degrees": "Degrees of freedom", "share": "Share (eta squared)", "omega": "Omega squared",
+    "p": "p",
+}  # fmt: skip
+_NETWORKS = {
+    "budget": "Networks", "score": "Mean score", "gain": "Gain, points", "networks": "Together",
+}  # fmt: skip
+_SETTING = {
+    **_METHOD, "verdict": "Verdict", "pairs": "Pairs", "gains": "That gain", "p": "p", **_TOLD,
+    "baseline": "Best baseline", "of baseline": "Its accuracy",
+}  # fmt: skip
+
+_Table = tuple[str, str, Sequence[Mapping[str, Any]], Mapping[str, str] | None]
 
 
-def _flat(row: Mapping[str, Any]) -> Row:
-    """Mappings within a row as ``one: extraction, model`` in words."""
-    return {
-        key: ", ".join(str(v) for v in value.values() if v) if isinstance(value, Mapping) else value
-        for key, value in row.items()
-    }
+def _predictors(found: Mapping[str, Any]) -> list[_Table]:
+    answer = found["answer"]
+    verdict = {n: answer[n] for n in ("verdict", "sentence", "pairs", "gains", "p")}
+    heads = {"verdict": "Verdict", "pairs": "Pairs", "gains": "That gain", "p": "p"}
+    held, random = "A task held out in both roles", "Random folds, which flatter"
+    families = {"family": "Family", **_TOLD}
+    every = {**_METHOD, **_ALONE}
+    return [
+        ("predictors-verdict", "Verdict", [verdict], heads),
+        ("predictors-held-out", held, answer["told"], _BY),
+        (
+            "predictors-families",
+            "Families of features, held out alike",
+            found["families"],
+            families,
+        ),
+        ("predictors-settings", "Each extraction and network", found["settings"], _SETTING),
+        ("predictors-random-folds", random, answer["random"], _BY),
+        ("predictors-features", "Each feature alone", found["columns"], _ALONE),
+        ("predictors-measures", "Each measure between two tasks", found["measures"], every),
+    ]
 
 
-def _section(name: str, value: Any) -> Row:
-    section: Row = {"title": _spoken(name), "words": [], "tables": [], "data": {}}
-    _add(section, f"relations-{_file(name)}", _spoken(name), value)
+def _grouping(found: Mapping[str, Any]) -> list[_Table]:
+    return [
+        (f"networks-{way.replace(' ', '-')}", f"Networks to train, by {_SCORES[way]}",
+         [_group(row) for row in found.get(way, ())], _NETWORKS)
+        for way in WAYS
+    ]  # fmt: skip
+
+
+def _notes(found: Mapping[str, Any]) -> list[str]:
+    """What is left out of each choice, said once where all leave it out."""
+    notes = found.get("notes", {})
+    ways: dict[str, list[str]] = {}
+    for way in WAYS:
+        for note in notes.get(way, ()):
+            ways.setdefault(note, []).append(_SCORES[way])
+    said = [
+        note if len(of) == len(WAYS) else f"By {' and '.join(of)}: {note[:1].lower()}{note[1:]}"
+        for note, of in ways.items()
+    ]
+    if found.get("measured"):
+        said.append("Scores are those that the groups were chosen by: expect less anew.")
+    if found.get("surrogate error") is not None:
+        said.append(
+            f"The surrogate is off by {100 * found['surrogate error']:.1f} points on groups left "
+            f"out, the mean of the other groups by {100 * found['plain error']:.1f}."
+        )
+    return said
+
+
+def _group(row: Mapping[str, Any]) -> Row:
+    """One choice: its networks in words."""
+    words = "; ".join(" + ".join(group) for group in row["groups"])
+    points = 100 * row["gain"]
+    return {"budget": budget(row), "score": row["score"], "gain": points, "networks": words}
+
+
+def _facts(facts: Mapping[str, Mapping[str, float]]) -> list[Row]:
+    return [{"source": name, **of} for name, of in facts.items()]
+
+
+def _flat(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Settings as words: extraction, model and, where there is one, the third task."""
+    sides = ("one", "other")
+    return [{**row, **{s: ", ".join(filter(None, row[s].values())) for s in sides}} for row in rows]
+
+
+def _section(part: str, words: Sequence[str], tables: Sequence[_Table]) -> Row:
+    section: Row = {"title": _PARTS[part], "words": list(words), "tables": [], "data": {}}
+    for name, caption, rows, heads in tables:
+        if rows:
+            table = _tabled(rows)
+            section["data"][f"relations-{name}"] = table
+            section["tables"].append(shown(f"relations-{name}", caption, table, heads))
     return section
-
-
-def _add(section: Row, name: str, caption: str, value: Any) -> None:
-    """Adds one value: tables as tables, mappings part by part, all else in words."""
-    if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
-    if isinstance(value, (list, tuple)) and value and all(map(is_dataclass, value)):
-        value = [asdict(one) for one in value]
-    if isinstance(value, (list, tuple)) and value and all(isinstance(v, Mapping) for v in value):
-        value = _tabled(value)
-    if isinstance(value, pa.Table):
-        section["data"][name] = value
-        section["tables"].append(shown(name, caption, value))
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            _add(section, f"relations-{_file(str(key))}", _spoken(str(key)), part)
-    elif isinstance(value, str) and value:
-        section["words"].append(value)
-    elif isinstance(value, (list, tuple)):
-        section["words"] += [text(one) for one in value]
-    elif value is not None:
-        section["words"].append(f"{caption}: {text(value)}")
 
 
 def _tabled(rows: Any) -> pa.Table:
@@ -110,12 +183,3 @@ def _spelled(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {text(v)}" for k, v in value.items())
     return ", ".join(map(text, value)) if isinstance(value, (list, tuple, set)) else str(value)
-
-
-def _spoken(name: str) -> str:
-    words = name.replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
-
-
-def _file(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-") or "part"

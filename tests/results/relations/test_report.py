@@ -15,9 +15,11 @@ from rich.console import Console
 from raymtl.cli import main
 from raymtl.commands.relate import show_relations
 from raymtl.errors import PreflightError
-from raymtl.results.relations.choices import choices, measured
+from raymtl.results.relations.choices import Measured, choices, measured
+from raymtl.results.relations.grouping import all_groups
 from raymtl.results.relations.pairing import pair_gains, pairs_of
-from raymtl.results.relations.report import Probed, relations_report
+from raymtl.results.relations.probes import Probed
+from raymtl.results.relations.report import relations_report
 from raymtl.results.relations.tasks import source_facts
 from raymtl.results.state import SweepState, read_sweep
 from raymtl.results.transfer.gains import Gain, How, Pair, What, gains
@@ -55,7 +57,9 @@ def test_a_sweep_is_told_in_plain_data(tmp_path: Path) -> None:
     found = relations_report(state, draws=23)
     json.dumps(found)  # plain, and without NaN
     assert "NaN" not in json.dumps(found)
-    assert found["missing"] == []
+    assert found["missing"] == [
+        "56 measures of features and networks are not made yet: raymtl relate makes them."
+    ]
     gain = {(row["main"], row["partner"]): row["gain"] for row in found["gains"]}
     assert len(gain) == 12
     assert min(gain[name, "a"] for name in "bcd") > 0.05
@@ -96,7 +100,7 @@ def test_more_that_is_known_enters(tmp_path: Path) -> None:
         {"distance": {pair: gain**3 for pair, gain in known.items()}},
         missing=["No weights."],
     )
-    found = relations_report(state, probed, draws=23)
+    found = relations_report(state, [probed], draws=23)
     (row,) = [r for r in found["predictors"]["columns"] if r["column"] == "distance"]
     assert row["rho"] == pytest.approx(1.0)  # a monotone function of the gain
     assert "No weights." in found["missing"]
@@ -115,6 +119,39 @@ def test_paired_gains_make_the_scores_of_groups() -> None:
     assert choices(found, [1])["measured"][0]["groups"] == [["a", "b"]]
 
 
+def test_tasks_without_a_pair_are_named() -> None:
+    """a, b, c in pairs; d with a alone; two tasks of c are scored both."""
+    owner = {**{name: name for name in "abd"}, "c: one": "c", "c: two": "c"}
+    groups = [*all_groups("abcd", [1]), ("a", "b"), ("a", "c"), ("b", "c"), ("a", "d")]
+    scores = {
+        group: {task: 0.5 + 0.1 * (len(group) > 1) for task, own in owner.items() if own in group}
+        for group in groups
+    }
+    found = choices(Measured(scores, owner), sources="abcde")
+    lost = "Left out: e, for want of runs with partners beside runs alone."
+    pair = "Left out: d, which was not trained in a pair with b and c."
+    few = "More than 1 of these groups are needed to hold all tasks."
+    assert found["notes"] == {"measured": [lost, few], "from pairs": [lost, pair],
+                              "surrogate": [lost, few]}  # fmt: skip
+    (row,) = found["from pairs"]
+    assert (row["budget"], row["most"], row["groups"]) == (1, None, [["a", "b", "c"]])
+    assert row["best"].keys() == {"a", "b", "c: one", "c: two"}
+    assert row["gain"] == pytest.approx(0.1)
+
+
+def test_many_sources_are_not_too_many() -> None:
+    names = [f"{at:02d}" for at in range(16)]
+    groups = all_groups(names, [1, 2])
+    known = Measured(
+        {g: dict.fromkeys(g, 0.5) for g in groups}, dict(zip(names, names, strict=True))
+    )
+    found = choices(known, [1])
+    assert found["from pairs"][0]["groups"] == [names]
+    assert found["notes"]["from pairs"] == [
+        "Of groups of more than 3, only that of all is estimated."
+    ]
+
+
 def test_an_unfinished_sweep_says_what_is_missing(tmp_path: Path) -> None:
     state = sweep(tmp_path, seeds=1, models=1)
     gone = [run for run in state.records if "__" in run and "d" in run.split("--")[0]]
@@ -124,7 +161,11 @@ def test_an_unfinished_sweep_says_what_is_missing(tmp_path: Path) -> None:
     said = " ".join(found["missing"])
     assert "of 11 runs have no record yet" in said
     assert "6 ordered pairs of sources have no gain" in said
-    assert "One setting only" in said
+    assert "One setting only" in found["reasons"]["consistency"]
+    lost = ["Left out: d, for want of runs with partners beside runs alone."]
+    assert found["grouping"]["notes"]["measured"][:1] == lost
+    assert found["grouping"]["notes"]["from pairs"] == lost
+    assert {name for row in found["grouping"]["from pairs"] for name in row["best"]} == set("abc")
     assert found["grouping"]["measured"][0]["groups"]
     assert found["predictors"]["answer"]["verdict"]
 
@@ -134,7 +175,7 @@ def test_nothing_yet(tmp_path: Path) -> None:
     found = relations_report(read_sweep(tmp_path))
     assert found["grouping"] == {}
     assert found["predictors"]["answer"]["verdict"] == "too little to tell"
-    assert any("there are no gains of pairs" in said for said in found["missing"])
+    assert "No pair of sources was trained" in found["reasons"]["gains"]
 
 
 def test_the_command_fits_80_columns(tmp_path: Path) -> None:
@@ -143,7 +184,8 @@ def test_the_command_fits_80_columns(tmp_path: Path) -> None:
     show_relations(tmp_path, None, Console(file=sink, width=80))
     text = sink.getvalue()
     assert max(map(len, text.splitlines())) <= 80
-    for part in ("Networks to train, measured", "held out in both roles", "main identity",
+    for part in ("Networks to train, by scores", "3 and more", "held out in both roles",
+                 "main identity",
                  "Are relations the same?", "What explains the spread"):  # fmt: skip
         assert part in text
     done = CliRunner().invoke(main, ["relate", str(tmp_path), "--budget", "2"])
