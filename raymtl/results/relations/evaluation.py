@@ -102,7 +102,7 @@ def evaluate(
     folds = list(leave_task_out(pairs))
     told = tuple(tell(pairs, method, folds) for method in (FEATURES, *BASELINES))
     p = permutation_p(pairs, folds, told[0].auc, draws, seed)
-    better = p is not None and p < level and all(_beats(told[0], other) for other in told[1:])
+    better = p is not None and p < level and beats_all(told)
     random = tuple(random_folds(pairs, method, repeats, seed) for method in (FEATURES, *BASELINES))
     verdict = "better than baseline" if better else "no better than baseline"
     return Answer(verdict, _sentence(verdict, told, p), len(pairs.gains), count, p, told, random)
@@ -227,6 +227,11 @@ def _auc(gains: Bools, probability: Doubles) -> float | None:
     if not len(gains) or gains.all() or not gains.any():
         return None
     return float(roc_auc_score(gains, probability))
+
+
+def beats_all(told: Sequence[Told]) -> bool:
+    """Whether the first is better than all others by auc, accuracy and Brier score."""
+    return bool(told) and all(_beats(told[0], other) for other in told[1:])
 
 
 def _beats(one: Told, other: Told) -> bool:

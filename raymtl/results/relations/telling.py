@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from raymtl.results.relations.consistency import mantel, spearman
-from raymtl.results.relations.evaluation import FEATURES, Pairs, evaluate, leave_task_out, tell
+from raymtl.results.relations.evaluation import (
+    FEATURES,
+    Pairs,
+    beats_all,
+    evaluate,
+    leave_task_out,
+    tell,
+)
 from raymtl.results.relations.pairing import Between, pair_gains, pairs_of
 from raymtl.results.relations.probes import Probed
 from raymtl.results.relations.tasks import Facts, source_facts
@@ -76,7 +83,9 @@ def _setting(
     facts = joined(source_facts(state, method), mean_facts(probed))
     between = mean_between(probed)
     pairs, values = pairs_of(pair_gains(gains, method), facts, between)
-    answer = evaluate(pairs, min(draws, SETTING_DRAWS))
+    answer = evaluate(pairs, 0, repeats=1)
+    if beats_all(answer.told):  # else chance need not be asked
+        answer = evaluate(pairs, min(draws, SETTING_DRAWS), repeats=1)
     name = dict(zip(("extraction", "model"), method, strict=True))
     row: dict[str, Any] = {**name, "verdict": answer.verdict, "pairs": answer.pairs,
                            "gains": answer.gains, "p": answer.p}  # fmt: skip

@@ -27,7 +27,7 @@ def related(said: Mapping[str, Any]) -> list[Row]:
     """Sections {title, words, tables, data}, data by name of file, of `relations_report`."""
     reasons = said["reasons"]
     words = {part: [reasons[part]] if part in reasons else [] for part in _PARTS}
-    tables = {
+    tables: dict[str, Sequence[_Table]] = {
         "grouping": _grouping(said["grouping"]),
         "predictors": _predictors(said["predictors"]),
         "affinities": [("affinities", "Gradients of two tasks", said["affinities"], _AFFINITY)],

@@ -14,7 +14,6 @@ from rich.console import Console
 
 from raymtl.cli import main
 from raymtl.commands.relate import show_relations
-from raymtl.errors import PreflightError
 from raymtl.results.relations.choices import Measured, choices, measured
 from raymtl.results.relations.grouping import all_groups
 from raymtl.results.relations.pairing import pair_gains, pairs_of
@@ -191,5 +190,5 @@ def test_the_command_fits_80_columns(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["relate", str(tmp_path), "--budget", "2"])
     assert done.exit_code == 0, done.output
     (tmp_path / "no").mkdir()
-    with pytest.raises(PreflightError, match="not a sweep"):
-        show_relations(tmp_path / "no", None, Console(file=sink))
+    assert CliRunner().invoke(main, ["relate", str(tmp_path / "no")]).exit_code == 2
+    assert CliRunner().invoke(main, ["relate"]).exit_code == 2
