@@ -12,6 +12,7 @@ from raymtl.errors import PreflightError
 from raymtl.kept import Keep, spelt
 from raymtl.plan import Plan
 from raymtl.results.epochs import lacking
+from raymtl.wording import counted
 
 _SHOWN = 5  # runs named
 
@@ -51,12 +52,13 @@ def tell_kept(plan: Plan, keep: Keep, count: int, console: Console) -> None:
     if not without:
         return
     console.print(
-        f"{len(without)} finished runs lack epochs that --keep asks for; they were not kept then:"
+        f"{counted(len(without), 'finished run')} without epochs that --keep asks for, which were "
+        "not kept then:"
     )
     for run, epochs in list(without.items())[:_SHOWN]:
         console.print(f"  {run}: {spelt(epochs)}", markup=False, soft_wrap=True)
     if len(without) > _SHOWN:
-        console.print(f"  ... and {len(without) - _SHOWN} more runs")
+        console.print(f"  ... and {counted(len(without) - _SHOWN, 'more run')}")
     first = next(iter(without))
     words = ["raymtl", "rerun", f"{plan.sweep.name}/{first}", "--store", str(plan.store), "--keep"]
     console.print(

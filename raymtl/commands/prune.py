@@ -13,6 +13,7 @@ from rich.text import Text
 
 from raymtl.results.finding import sweeps_of
 from raymtl.results.leftovers import Leftover, kept_beside, leftovers, needed, remove, resting
+from raymtl.wording import counted
 
 _MOST = 40  # things listed one by one
 
@@ -56,7 +57,7 @@ def _run_of(part: Leftover) -> str:
 def _tell_epochs(runs: int, count: int, pattern: str | None, chosen: int, console: Console) -> None:
     if not runs:
         return
-    said = f"{runs} runs keep epochs besides their best: {size(count)}"
+    said = f"Epochs besides the best are kept of {counted(runs, 'run')}: {size(count)}"
     if pattern is None:
         console.print(f"{said}. --epochs '*' lists them to be removed.", markup=False)
     else:

@@ -48,9 +48,8 @@ class _Placing:
         return found
 
     def tell(self) -> None:
-        self._console.print(
-            f"{counted(self._placed, 'run')}: test clips lie where the input of the heads puts them."
-        )
+        runs = counted(self._placed, "run")
+        self._console.print(f"{runs}: test clips lie where the input of the heads puts them.")
         for reason, count in self._not.most_common(5):
             self._console.print(
                 f"{counted(count, 'run')}: by their scores, for {reason}",

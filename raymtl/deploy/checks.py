@@ -58,7 +58,7 @@ def test_clips(run: Path, predictor: Predictor, graph: Graph) -> list[Clip]:
             matrix = features.matrix(features.known[clip])
             said = {task: row["scores"] for task, row in rows[clip].items()}
             if other:  # the run scored its test clips at its best epoch alone
-                said = _says(predictor, source, graph.heads, matrix)
+                said = _says(predictor, source, list(said), matrix)
             truth = {task: row["truth"] for task, row in rows[clip].items()}
             clips.append(Clip(clip, matrix, said, truth))
     return clips

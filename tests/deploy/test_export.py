@@ -240,3 +240,22 @@ def test_truth_by_name_is_encoded_again() -> None:
     ]
     assert targets_of(YesNo("t"), [["yes"], ["no"], None]).valid.tolist() == [[1], [1], [0]]
     assert targets_of(Number("t"), [["1.5"], None]).values.tolist() == [[1.5], [0.0]]
+
+
+def test_another_epoch(runs: list[Path], tmp_path: Path) -> None:
+    """The artefact holds that epoch alone, says so, and its graph was held against it."""
+    run = raymtl.load(runs[1])
+    other = 1 if run.epoch != 1 else 2
+    made = export(runs[1], tmp_path / "other.raymtl", epoch=other)
+    found = raymtl.load(made.path)
+    assert found.epoch == raymtl.load(made.path, epoch=other).epoch == other
+    own = raymtl.load(runs[1], epoch=other).network.state_dict()
+    best = run.network.state_dict()
+    assert all(torch.equal(value, own[name]) for name, value in found.network.state_dict().items())
+    assert any(not torch.equal(value, best[name]) for name, value in own.items())
+    assert f"the weights are those of epoch {other}." in made.card
+    assert f"**that is epoch {run.epoch}; these weights" in made.card
+    for graph in made.facts["graphs"].values():
+        assert graph["checks"]["from features"]["test clips"]
+    with pytest.raises(PreflightError, match=f"holds the weights of epoch {other} alone"):
+        raymtl.load(made.path, epoch=run.epoch)

@@ -26,7 +26,7 @@ def test_added_by_rerun_shown_and_pruned(
     shown = call("show", run.name)
     assert f"kept epochs 1-{whole[-1]}" in " ".join(shown.output.split())
     listed = call("prune")
-    assert "1 runs keep epochs besides their best" in listed.output
+    assert "Epochs besides the best are kept of 1 run:" in listed.output
     assert (run / "epochs").is_dir()
     assert call("prune", "--epochs", "other/*", "--yes").exit_code == 0
     assert (run / "epochs").is_dir()
@@ -49,5 +49,5 @@ def test_a_plan_says_what_they_take(call: Callable[..., Result], root: Path) -> 
     assert result.exit_code == 0, result.output
     assert "kept epochs: at most" in result.output
     lacking = call(*words)
-    assert "3 finished runs lack epochs that --keep asks for" in lacking.output
+    assert "3 finished runs without epochs that --keep asks for" in lacking.output
     assert "raymtl rerun digits/" in lacking.output
