@@ -11,6 +11,7 @@ from raymtl.results.panels import Row
 from raymtl.results.relations.choices import WAYS
 from raymtl.results.relations.terminal import budget
 from raymtl.results.report.tables import shown, text
+from raymtl.results.state import short
 
 _METHOD = {"extraction": "Extraction", "model": "Model"}
 _TOLD = {"auc": "AUC", "accuracy": "Accuracy", "f1": "F1", "brier": "Brier score"}
@@ -158,8 +159,17 @@ def _section(part: str, words: Sequence[str], tables: Sequence[_Table]) -> Row:
         if rows:
             table = _tabled(rows)
             section["data"][f"relations-{name}"] = table
-            section["tables"].append(shown(f"relations-{name}", caption, table, heads))
+            section["tables"].append(
+                shown(f"relations-{name}", caption, table, heads, _drawn(rows))
+            )
     return section
+
+
+def _drawn(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """The rows with short names of extractions and models; the files have whole ones."""
+    kinds = [kind for kind in _METHOD if kind in rows[0]]
+    names = {kind: short([row[kind] for row in rows]) for kind in kinds}
+    return [{**row, **{kind: names[kind][row[kind]] for kind in kinds}} for row in rows]
 
 
 def _tabled(rows: Any) -> pa.Table:
