@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from raymtl.results.curves import curve, histories
-from raymtl.results.drawings import confusion_picture, curves_chart, whisker
+from raymtl.results.confusions import confusion
+from raymtl.results.curves import Curve, curve, histories
+from raymtl.results.drawings import curves_chart, whisker
+from raymtl.results.shown import Row as Row
+from raymtl.results.shown import shown, slug
 from raymtl.results.state import SweepState, partners, title
 from raymtl.results.table import TOGETHER
 from raymtl.results.terminal import spread
 
 BEST = 4  # cells whose learning curves are drawn, besides that of the source alone
-LARGEST = 16  # classes of a confusion matrix with numbers; above it is a picture
-MOST_LABELS, MOST_CONFUSED, MOST_GAINS = 200, 12, 400  # rows a task
-
-Row = dict[str, Any]
+MOST_LABELS, MOST_GAINS = 600, 400  # rows a task
 
 
 @dataclass(frozen=True)
@@ -34,32 +32,48 @@ class Names:
     def method(self, row: Row) -> str:
         return f"{self.extractions[str(row['extraction'])]} · {self.models[str(row['model'])]}"
 
+    def partners(self, row: Row) -> str:
+        return partners(str(row["combination"]), row["source"], row.get("control") or "")
+
     def cell(self, row: Row) -> str:
-        others = partners(str(row["combination"]), row["source"], row.get("control") or "")
-        return f"{others} — {self.method(row)}"
+        return f"{self.partners(row)} — {self.method(row)}"
+
+
+@dataclass(frozen=True)
+class About:
+    """What a panel is about: its title, and the part of its files' names that is its own."""
+
+    title: str
+    file: str
 
 
 def panel(
-    state: SweepState, rows: Sequence[Row], names: Names, labels: pa.Table | None = None
+    state: SweepState,
+    rows: Sequence[Row],
+    names: Names,
+    labels: pa.Table | None = None,
+    number: int = 1,
 ) -> Row:
     """Everything the page says of the (source, task) that `rows` are about.
 
     Args:
         rows: of the summary, primary metric, best first.
         labels: verdicts on each label; see `transfer.answers.transfer_table`.
+        number: of the task on the page; it tells its tables' files from those of others.
     """
     source, task = rows[0]["source"], rows[0]["task"]
+    about = About(title(source, task), f"{number}-{slug(title(source, task))}")
     best = next((row for row in rows if not row.get("control")), rows[0])
     return {
-        "title": title(source, task),
+        "title": about.title,
         "metric": best["metric"],
         "best": names.cell(best),
         "score": spread(best["mean"], best["deviation"]),
         "n": best["n"],
-        "gains": _gains(rows, names),
-        "curves": _curves(state, best, rows, names),
-        "confusion": _confusion(state, best),
-        "labels": _labels(state, best, _alone(rows, best), labels),
+        "gains": _gains(rows, names, about),
+        "curves": _curves(state, best, rows, names, about),
+        "confusion": confusion(state, best, about.title, about.file),
+        "labels": _labels(state, best, _alone(rows, best), labels, about),
     }
 
 
@@ -77,7 +91,7 @@ def _alone(rows: Sequence[Row], like: Row) -> Row | None:
     )
 
 
-def _gains(rows: Sequence[Row], names: Names) -> Row | None:
+def _gains(rows: Sequence[Row], names: Names, about: About) -> Row | None:
     """Partner sets × methods; None without any gain. All share the axis ± `span`."""
     found = [row for row in rows if row["pairs"]]
     if not found:
@@ -86,23 +100,44 @@ def _gains(rows: Sequence[Row], names: Names) -> Row | None:
     methods = sorted({names.method(row) for row in found})
     sets: dict[str, dict[str, Markup]] = {}
     for row in sorted(found, key=lambda r: (str(r["combination"]).count(" "), r["combination"])):
-        others = partners(str(row["combination"]), row["source"], row.get("control") or "")
         text = Markup('{}{} <small title="paired runs">{}</small>').format(
             whisker(row["gain"], row["gain_deviation"], span),
             spread(row["gain"], row["gain_deviation"], sign=True),
             row["pairs"],
         )
-        sets.setdefault(others, {})[names.method(row)] = text
-    shown = list(sets.items())[: MOST_GAINS // len(methods) or 1]
+        sets.setdefault(names.partners(row), {})[names.method(row)] = text
+    drawn = list(sets.items())[: MOST_GAINS // len(methods) or 1]
     return {
         "methods": methods,
         "span": f"{span:.3f}",
-        "more": len(sets) - len(shown),
-        "rows": [(others, [cells.get(m, "") for m in methods]) for others, cells in shown],
+        "more": len(sets) - len(drawn),
+        "rows": [(others, [cells.get(m, "") for m in methods]) for others, cells in drawn],
+        "table": _gain_table(found, names, about),
     }
 
 
-def _curves(state: SweepState, best: Row, rows: Sequence[Row], names: Names) -> Row | None:
+_GAINS = ("metric", "combination", "extraction", "model", "control", "gain", "gain_deviation",
+          "pairs")  # fmt: skip
+
+
+def _gain_table(found: Sequence[Row], names: Names, about: About) -> Row:
+    columns = {"with": "Trained with", "method": "Method", "gain": "Gain", "pairs": "Pairs"}
+    data = pa.Table.from_pylist([{name: row.get(name) for name in _GAINS} for row in found])
+    rows = [
+        {
+            "with": names.partners(row),
+            "method": names.method(row),
+            "gain": spread(row["gain"], row["gain_deviation"], sign=True),
+            "pairs": row["pairs"],
+        }
+        for row in found
+    ]
+    return shown(f"gains-{about.file}", f"Gain by partners, {about.title}", data, columns, rows)
+
+
+def _curves(
+    state: SweepState, best: Row, rows: Sequence[Row], names: Names, about: About
+) -> Row | None:
     """The chart of the best cells and of the source alone, and its legend; no controls."""
     alone = _alone(rows, best)
     ordinary = [row for row in rows if not row.get("control")] or rows
@@ -119,79 +154,69 @@ def _curves(state: SweepState, best: Row, rows: Sequence[Row], names: Names) -> 
     return {
         "chart": curves_chart(found, rows[0]["metric"]),
         "legend": [(style, name, drawn.runs) for style, name, drawn in found],
+        "table": _curve_table([(name, drawn) for _, name, drawn in found], rows[0], about),
     }
 
 
-def _confusion(state: SweepState, best: Row) -> Row | None:
-    """Counts of the best cell summed over its runs."""
-    keys = [(record.run, best["source"], best["task"]) for record in state.records_of(best["cell"])]
-    found = [state.confusions[key] for key in keys if key in state.confusions]
-    if not found or len({matrix.shape for matrix in found}) > 1:
-        return None
-    matrix = np.asarray(np.sum(found, axis=0, dtype=np.int64))
-    labels = state.tasks.get(best["task"], {}).get("labels", [])
-    if len(labels) != len(matrix):
-        labels = [str(i) for i in range(len(matrix))]
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    shown = len(matrix) <= LARGEST
-    rows = (
+def _curve_table(found: Sequence[tuple[str, Curve]], row: Row, about: About) -> Row:
+    data = pa.Table.from_pylist(
         [
-            (
-                label,
-                list(zip(counts.tolist(), (100 * share).round().astype(int).tolist(), strict=True)),
+            {
+                "cell": name,
+                "metric": row["metric"],
+                "epoch": int(epoch),
+                "mean": float(mean),
+                "deviation": float(deviation),
+                "runs": drawn.runs,
+            }
+            for name, drawn in found
+            for epoch, mean, deviation in zip(
+                drawn.epochs, drawn.mean, drawn.deviation, strict=True
             )
-            for label, counts, share in zip(labels, matrix, shares, strict=True)
         ]
-        if shown
-        else []
     )
-    return {
-        "labels": labels,
-        "rows": rows,
-        "runs": len(found),
-        "picture": None if shown else confusion_picture(matrix),
-        "confused": _confused(matrix, labels),
-    }
+    return shown(f"curves-{about.file}", f"Learning curves on validation, {about.title}", data)
 
 
-def _confused(
-    matrix: np.ndarray[Any, np.dtype[np.int64]], labels: Sequence[str]
-) -> list[tuple[str, str, int, int]]:
-    """Most frequent mistakes: truth, decision, clips, percent of the truth's clips."""
-    wrong = matrix.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(wrong, axis=None, kind="stable")[::-1][:MOST_CONFUSED]
-    pairs = [divmod(int(at), len(matrix)) for at in order]
-    return [
-        (labels[i], labels[j], int(wrong[i, j]), round(100 * wrong[i, j] / matrix[i].sum()))
-        for i, j in pairs
-        if wrong[i, j]
-    ]
+_LABELS = {"label": "Label", "best": "Best cell", "alone": "Alone", "gain": "Gain",
+           "pairs": "Pairs", "low": "Low, points", "high": "High", "q": "q",
+           "verdict": "Verdict"}  # fmt: skip
 
 
-def _labels(state: SweepState, best: Row, alone: Row | None, judged: pa.Table | None) -> Row | None:
+def _labels(
+    state: SweepState, best: Row, alone: Row | None, judged: pa.Table | None, about: About
+) -> Row | None:
     """F1 of each label in the best cell and in that of the source alone, and the verdict."""
     said = _verdicts(best, judged)
     of_best = _of_labels(state, best)
     of_alone = _of_labels(state, alone) if alone else {}
-    found = [
+    if not of_best:
+        return None
+    rows = [
         {
             "label": label,
             "best": spread(row["mean"], row["deviation"]),
             "alone": _f1(of_alone.get(label)),
             "gain": spread(row["gain"], row["gain_deviation"], sign=True),
-            "pairs": row["pairs"],
-            **said.get(label, dict.fromkeys(("low", "high", "q", "verdict"), "")),
+            "pairs": row["pairs"] or "",
+            **_points(said.get(label, {})),
         }
         for label, row in of_best.items()
     ]
-    if not found:
-        return None
-    return {"rows": found[:MOST_LABELS], "more": max(0, len(found) - MOST_LABELS)}
+    data = pa.Table.from_pylist(
+        [
+            {name: row[name] for name in ("label", "n", "mean", "deviation", "gain", "pairs")}
+            | {"alone": of_alone.get(label, {}).get("mean")}
+            | {name: said.get(label, {}).get(name) for name in ("low", "high", "q", "verdict")}
+            for label, row in of_best.items()
+        ]
+    )
+    caption = f"F1 of each label, {about.title}"
+    return shown(f"labels-{about.file}", caption, data, _LABELS, rows, MOST_LABELS)
 
 
 def _verdicts(best: Row, judged: pa.Table | None) -> dict[str, Row]:
-    """Label -> interval in points, q and verdict of the best cell's gain."""
+    """Label -> row of the table of verdicts on the best cell's gain."""
     others = TOGETHER.join(
         n for n in str(best["combination"]).split(TOGETHER) if n != best["source"]
     )
@@ -201,14 +226,16 @@ def _verdicts(best: Row, judged: pa.Table | None) -> dict[str, Row]:
     wanted |= {name: str(best[name]) for name in ("source", "task", "extraction", "model")}
     for name, value in wanted.items():
         judged = judged.filter(pc.equal(judged[name], value))
+    return {row["label"]: row for row in judged.to_pylist()}
+
+
+def _points(said: Row) -> Row:
+    """Interval in points, q and verdict of a label."""
     return {
-        row["label"]: {
-            "low": _number(row["low"], 100, "+.1f"),
-            "high": _number(row["high"], 100, "+.1f"),
-            "q": _number(row["q"], 1, ".2g"),
-            "verdict": row["verdict"],
-        }
-        for row in judged.to_pylist()
+        "low": _number(said.get("low"), 100, "+.1f"),
+        "high": _number(said.get("high"), 100, "+.1f"),
+        "q": _number(said.get("q"), 1, ".2g"),
+        "verdict": said.get("verdict") or "",
     }
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
+from raymtl.results.shown import shown
 from raymtl.results.state import SweepState
 from raymtl.results.table import TOGETHER
 
@@ -33,9 +36,33 @@ def proof(state: SweepState) -> dict[str, Any]:
         "looked": len(found),
         "clean": len(found) - len(rows),
         "rows": rows[:_MOST],
-        "more": max(0, len(rows) - _MOST),
+        "table": shown("proof", "Training against test", _table(rows), _HEADS, None, _MOST),
         "allowed": sorted(allowed.items()),
     }
+
+
+_HEADS = {"sources": "Combination", "fold": "Fold", "groups": "Groups shared",
+          "audio": "Recordings shared", "clips": "Training clips", "dropped": "Left out",
+          "pairs": "First pairs"}  # fmt: skip
+_SCHEMA = pa.schema(
+    [
+        ("sources", pa.string()),
+        ("fold", pa.int64()),
+        ("groups", pa.string()),
+        ("audio", pa.int64()),
+        ("clips", pa.int64()),
+        ("dropped", pa.bool_()),
+        ("pairs", pa.list_(pa.string())),
+    ]
+)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    whole = [
+        {**row, **{n: v if isinstance(v := row[n], int) else None for n in ("fold", "audio")}}
+        for row in rows
+    ]
+    return pa.Table.from_pylist(whole, schema=_SCHEMA)
 
 
 def _row(combination: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,13 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from raymtl.cli import main
@@ -108,8 +111,9 @@ def test_stores_are_compared_at_80_columns_and_as_a_page(tmp_path: Path) -> None
     assert len(table) == 4
     assert max(map(len, table)) <= 80
     assert "Sweeps only in A: gone." in page.read_text()
-    kept = pq.read_table(page.parent / "compare-1.parquet")
-    assert kept.num_rows == csv.read_csv(page.parent / "compare-1.csv").num_rows == 4
+    kept = pq.read_table(page.parent / "compare-tables" / "compare-1.parquet")
+    assert kept.num_rows == csv.read_csv(page.parent / "compare-tables" / "compare-1.csv").num_rows
+    assert kept.num_rows == 4
 
 
 def test_an_empty_sweep_and_a_folder_that_is_none(tmp_path: Path) -> None:
@@ -133,6 +137,35 @@ def test_latex_escapes_what_latex_would_act_upon() -> None:
     assert [line for line in text.splitlines() if "rule" in line] == [
         r"\toprule", r"\midrule", r"\bottomrule"
     ]  # fmt: skip
+
+
+@settings(deadline=None)  # pandas is imported within the first
+@given(st.lists(st.text(st.sampled_from("aé1 &%$#_{}~^\\[]*"), min_size=1), min_size=2, max_size=4))
+def test_latex_escapes_as_pandas_does(words: list[str]) -> None:
+    """Against `Styler.to_latex`; what ends a command may be a blank, or a pair of braces."""
+    frame = pd.DataFrame([words]).style.format(escape="latex").hide(axis="columns")
+    theirs = frame.hide(axis="index").to_latex().splitlines()[1].removesuffix(r" \\")
+    ours = latex_table(words, [words], "x").splitlines()[8].removesuffix(r" \\")
+
+    def plain(text: str) -> str:
+        text = text.replace(r"~\space ", "~ ").replace(
+            r"\textasciitilde \space ", r"\textasciitilde  "
+        )
+        return re.sub(r"(\\text[a-z]+)(\{\}| )", r"\1|", text)
+
+    assert plain(ours.removeprefix("{}")) == plain(theirs)
+    body = re.sub(r"\\.", "", ours)  # what stays special once commands and escapes are gone
+    assert body.count("{") == body.count("}")
+    assert not re.search(r"[%$#_~^]", body)
+    assert body.count("&") == len(words) - 1
+
+
+def test_a_long_table_of_latex_runs_over_pages() -> None:
+    rows = [[f"a{i}", str(i)] for i in range(80)]
+    lines = latex_table(["name", "n"], rows, "x", label="t").splitlines()
+    assert lines[1] == r"\begin{longtable}{lr}"
+    assert sum(line.startswith("a") for line in lines) == 80
+    assert latex_table(["name", "n"], [["[x]", "1"]], "x").count(r"{}[x] & 1 \\"[:-2]) == 1
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")

@@ -74,6 +74,7 @@ class Page(HTMLParser):
         super().__init__()
         self.elements: Counter[str] = Counter()
         self.fetched: list[str] = []
+        self.files: list[str] = []  # offered for download, beside the page
         self.ids: list[str] = []
         self.words: list[str] = []
         self._open: list[str] = []
@@ -84,7 +85,8 @@ class Page(HTMLParser):
         self.elements[tag] += 1
         found = dict(attrs)
         self.ids += [str(found["id"])] if "id" in found else []
-        self.fetched += [str(found[a]) for a in ("src", "href", "srcset") if a in found]
+        links = [str(found[a]) for a in ("src", "href", "srcset") if a in found]
+        (self.files if "download" in found else self.fetched).extend(links)
         if tag not in self.VOID:
             self._open.append(tag)
 
@@ -106,6 +108,10 @@ def test_the_page_is_one_file_that_fetches_nothing(sweep: Path) -> None:
     assert page == sweep / "report" / "index.html"
     assert [link for link in found.fetched if not link.startswith(("#", "data:"))] == []
     assert {link[1:] for link in found.fetched if link.startswith("#")} <= set(found.ids)
+    assert len(found.files) == len(set(found.files)) > 50
+    assert {p.relative_to(page.parent).as_posix() for p in page.parent.glob("tables/*")} == set(
+        found.files
+    )
     assert len(found.ids) == len(set(found.ids))
     assert "default-src 'none'" in page.read_text()
     assert not re.search(r"@import|url\(|fetch\(|XMLHttp", page.read_text())
@@ -114,7 +120,7 @@ def test_the_page_is_one_file_that_fetches_nothing(sweep: Path) -> None:
 def test_words_from_data_are_never_markup(sweep: Path) -> None:
     text = write_report(sweep).read_text()
     found = Page(text)
-    assert found.elements["script"] == 2  # ours, and numbers for it
+    assert found.elements["script"] == 3  # ours, and numbers and files for it
     assert HOSTILE not in text
     assert any(HOSTILE in word for word in found.words)
 
@@ -127,7 +133,7 @@ def test_hostile_names_are_never_markup(tmp_path: Path) -> None:
     add_run(tmp_path, "cell-f0-s0", cell, 0, 0, outcome({source: task}), [task])
     text = write_report(tmp_path).read_text()
     found = Page(text)
-    assert found.elements["script"] == 2  # ours, and numbers for it
+    assert found.elements["script"] == 3  # ours, and numbers and files for it
     assert found.elements["style"] == 1
     assert HOSTILE not in text
     assert found.elements["svg"] >= 1

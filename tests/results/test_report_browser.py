@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +21,7 @@ from tests.results.synthetic import TASKS, add_run, cells, outcome, write_plan
 
 pytestmark = needs_chromium
 HOSTILE = "<script>document.title='broken in'</script><img src=x onerror=\"document.title='in'\">"
+PAUSE = "new Promise(after => setTimeout(after, 300))"
 NAMES = ("fsdd.digit", "ravdess.emotion", f"x.{HOSTILE}")
 
 
@@ -67,7 +72,7 @@ def test_nothing_complains_and_every_plot_is_drawn(
 ) -> None:
     browser.open(page, width=width, dark=dark)
     assert browser.errors == []
-    assert browser.ask("document.querySelectorAll('script').length") == 2
+    assert browser.ask("document.querySelectorAll('script').length") == 3
     assert browser.ask("document.querySelectorAll('main img[onerror]').length") == 0
     assert "in" not in browser.ask("document.title").split()
     shown = (
@@ -131,16 +136,43 @@ def test_the_front_is_the_one_that_brute_force_finds(browser: Browser, page: Pat
         assert browser.ask(dots) == len(points) > 0
 
 
-def test_tables_are_downloads_and_equal_the_files(browser: Browser, page: Path) -> None:
+def test_every_file_within_the_page_equals_the_one_beside_it(browser: Browser, page: Path) -> None:
     browser.open(page)
-    links = browser.ask("[...document.querySelectorAll('a[download]')].map(a => a.download)")
-    assert {"transfer.csv", "controls.csv", "costs.csv", "delta-m.csv"} <= set(links)
-    for name in links:
-        text = browser.ask(
-            "new TextDecoder().decode(Uint8Array.from(atob(document.querySelector("
-            f"'a[download=\"{name}\"]').href.split(',')[1]), c => c.charCodeAt(0)))"
-        )
-        assert text == (page.parent / name).read_bytes().decode()
+    held = json.loads(browser.ask("document.getElementById('files').textContent"))
+    beside = {path.name: path.read_bytes() for path in (page.parent / "tables").iterdir()}
+    assert {"transfer.csv", "controls.parquet", "matrix-1.tex", "delta-m.csv"} <= set(held)
+    assert {name: gzip.decompress(base64.b64decode(text)) for name, text in held.items()} == beside
+
+
+def test_a_table_is_saved_from_the_page_alone(browser: Browser, page: Path, tmp_path: Path) -> None:
+    """The page without its folder; the browser's own unpacking against the file it came from."""
+    moved = tmp_path / "moved.html"
+    shutil.copy(page, moved)
+    browser.open(moved)
+    browser.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    for name in ("costs.csv", "costs.parquet", "costs.tex"):
+        browser.ask(f"document.querySelector('a[download=\"{name}\"]').click()")
+        for _ in range(200):
+            if (tmp_path / name).is_file():
+                break
+            time.sleep(0.05)
+        beside = (page.parent / "tables" / name).read_bytes()
+        assert (tmp_path / name).read_bytes() == beside
+
+
+def test_latex_is_copied_or_else_shown(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    button = "document.querySelector('button[data-file=\"best-cells.tex\"]')"
+    wanted = (page.parent / "tables" / "best-cells.tex").read_text()
+    browser.ask(
+        "Object.defineProperty(navigator, 'clipboard', {value: {writeText: async t => { self.got "
+        f"= t; }} }} }}), {button}.click()"
+    )
+    assert browser.ask(f"{PAUSE}.then(() => self.got)") == wanted
+    browser.ask(
+        f"navigator.clipboard.writeText = async () => {{ throw new Error('no'); }};{button}.click()"
+    )
+    assert browser.ask(f"{PAUSE}.then(() => getSelection().toString())").strip() == wanted.strip()
 
 
 def test_choosing_a_cell_gives_its_command(browser: Browser, page: Path) -> None:

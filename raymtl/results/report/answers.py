@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from raymtl.results.panels import Names, Row
 from raymtl.results.report.matrix import counted, matrices, points
-from raymtl.results.report.tables import shown
+from raymtl.results.shown import shown
 from raymtl.results.state import SweepState, title
 from raymtl.results.transfer.answers import (
     Rules,
@@ -76,6 +76,16 @@ def verdicts(found: Judged, names: Names, rules: Rules) -> Row:
             [_row(row, names) for row in controls],
         ),
         "deltas": _deltas(found.deltas, names),
+        "pooled": shown(
+            "transfer-over-methods",
+            "Every comparison, over all methods together",
+            found.pooled,
+            {key: head for key, head in _COLUMNS.items() if key != "method_"},
+            [_row(row, names) for row in found.pooled.to_pylist()],
+        ),
+        "labels": shown(
+            "transfer-labels", "Every comparison, label by label", found.labels, most=0
+        ),
     }
 
 
@@ -83,7 +93,7 @@ def _row(row: Row, names: Names) -> Row:
     """A row of a table of transfer as it is shown: differences in points, relative in percent."""
     changed: dict[str, Any] = {
         "what": title(row["source"], row["task"]),
-        "method_": names.method(row),
+        "method_": names.method(row) if row["extraction"] else "",
         "base": f"{row['base']:.3f}",
         "relative": None if row["relative"] is None else points(row["relative"]),
         **{name: points(row[name]) for name in ("gain", "low", "high")},

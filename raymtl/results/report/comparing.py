@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from raymtl.durable import write_durably
 from raymtl.results.compare import WORDS, Comparison
 from raymtl.results.panels import Row
-from raymtl.results.report.latex import latex_table
 from raymtl.results.report.matrix import SIGNS, points
 from raymtl.results.report.sections import bounded
-from raymtl.results.report.tables import shown, write_tables
-from raymtl.results.report.writing import drawn
+from raymtl.results.report.writing import write_page
+from raymtl.results.shown import shown
 from raymtl.results.state import partners, short, title
 
 _COLUMNS = {
@@ -26,7 +24,7 @@ _SIGNS = {WORDS[verdict]: sign for verdict, sign in SIGNS.items()}
 def write_comparison(
     found: Sequence[Comparison], only_a: Sequence[str], only_b: Sequence[str], page: Path
 ) -> None:
-    """Writes the page, and beside it the tables behind it as CSV and Parquet.
+    """Writes the page, and the tables behind it into a folder beside it, ``<page>-tables``.
 
     Args:
         only_a, only_b: sweeps that only one of two stores has.
@@ -35,9 +33,8 @@ def write_comparison(
         StoreError: when they cannot be written.
     """
     parts = [_part(one, f"compare-{number}") for number, one in enumerate(found, start=1)]
-    write_tables(page.parent, {part["table"]["file"]: part["data"] for part in parts})
     content = {"parts": parts, "only_a": list(only_a), "only_b": list(only_b)}
-    write_durably(page, drawn("compare.html.jinja", content).encode())
+    write_page("compare.html.jinja", content, page, f"{page.stem}-tables")
 
 
 def rows_of(found: Comparison) -> list[Row]:
@@ -71,12 +68,8 @@ def _part(found: Comparison, name: str) -> Row:
     counts = dict.fromkeys(WORDS.values(), 0)
     for row in found.differences.to_pylist():
         counts[row["verdict"]] += 1
-    keys = ("what", "with", "short_extraction", "short_model", "base", "score", "gain", "verdict")
-    lines = [[str(row[key]) for key in keys] for row in rows]
-    heads = [_COLUMNS[key] for key in keys]
     return {
         "name": found.name,
-        "file": name,
         "a": str(found.a),
         "b": str(found.b),
         "both": len(found.both),
@@ -86,9 +79,11 @@ def _part(found: Comparison, name: str) -> Row:
         "unlike": found.unlike,
         "problems": bounded(found.problems),
         "counts": [(word, _SIGNS[word], count) for word, count in counts.items()],
-        "data": found.differences,
         "table": shown(
-            name, "Differences of every cell in both", found.differences, _COLUMNS, rows
+            name,
+            f"Differences of every cell in both, {found.name}",
+            found.differences,
+            _COLUMNS,
+            rows,
         ),
-        "latex": latex_table(heads, lines, f"{found.name}: B against A."),
     }

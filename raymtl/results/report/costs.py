@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from raymtl.results.panels import Names, Row
-from raymtl.results.report.tables import shown
+from raymtl.results.shown import shown
 from raymtl.results.state import SweepState, title
 
 COSTS = {
@@ -43,7 +43,6 @@ def costs(state: SweepState, rows: Sequence[Row], names: Names) -> Row | None:
         "tasks": [title(*one) for one in what],
         "points": [[what.index(one), *rest] for one, *rest in points],
         "unknown": [COSTS[name] for name in COSTS if name not in known],
-        "data": table,
         "table": shown(
             "costs",
             "Cost and score of every cell",

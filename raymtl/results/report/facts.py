@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+import pyarrow as pa
+
 from raymtl.results.panels import Row
-from raymtl.results.report.sections import bounded
+from raymtl.results.report.sections import MOST_LISTED, bounded
+from raymtl.results.shown import shown
 from raymtl.results.state import SweepState
 from raymtl.results.table import TOGETHER
 
@@ -35,56 +38,69 @@ def status(state: SweepState) -> Row:
     }
 
 
-def failure(state: SweepState, entry: Any) -> Row:
-    return {
-        "run": entry.run,
-        "status": entry.status,
-        "reason": entry.reason,
-        "trace": entry.trace[-4_000:],
-    }
+def failures(state: SweepState) -> Row | None:
+    """Runs that ended without a record; ``traces`` for the rows that are drawn."""
+    entries = state.failures
+    if not entries:
+        return None
+    rows = [
+        {"run": e.run, "ended": e.status, "reason": e.reason, "trace": e.trace} for e in entries
+    ]
+    heads = {"run": "Run", "ended": "Ended", "reason": "Reason"}
+    table = shown("failures", "Failures", _words(rows), heads, rows, MOST_LISTED)
+    return table | {"traces": [entry.trace[-4_000:] for entry in entries]}
 
 
-def skipped(state: SweepState) -> Row:
-    """Clips left out, and how many for each reason."""
+def missing(state: SweepState) -> Row | None:
+    """Planned runs that have neither a record nor a failure."""
+    rows = [{"run": run, "cell": state.planned[run]} for run in state.missing]
+    heads = {"run": "Run", "cell": "Cell"}
+    caption = "Planned runs that have not run"
+    return shown("missing-runs", caption, _words(rows), heads, None, MOST_LISTED) if rows else None
+
+
+def skipped(state: SweepState) -> Row | None:
+    """Clips left out; ``reasons``: how many for each."""
+    names = ("source", "id", "path", "reason")
     clips = [clip for clip in listed(state.plan.get("skipped")) if isinstance(clip, dict)]
-    reasons = Counter(str(clip.get("reason", "")) for clip in clips)
-    return {
-        "reasons": bounded(reasons.most_common()),
-        "count": len(clips),
-        "clips": bounded(
-            [
-                {name: str(clip.get(name, "")) for name in ("source", "id", "path", "reason")}
-                for clip in clips
-            ]
-        ),
-    }
+    if not clips:
+        return None
+    rows = [{name: str(clip.get(name) or "") for name in names} for clip in clips]
+    heads = {"source": "Source", "clip": "Clip", "reason": "Reason"}
+    drawn = [row | {"clip": row["id"] or row["path"]} for row in rows]
+    reasons = Counter(row["reason"] for row in rows)
+    table = shown("skipped-clips", "Skipped clips", _words(rows), heads, drawn, MOST_LISTED)
+    return table | {"reasons": bounded(reasons.most_common())}
 
 
-def conflicts(state: SweepState) -> list[Row]:
+def conflicts(state: SweepState) -> Row | None:
     """Groups on both sides of a split that official splits force, by the sources concerned."""
     found: dict[tuple[str, str], list[tuple[str, str, int]]] = defaultdict(list)
     for record in state.records.values():
         for conflict in listed(record.content.get("conflicts")):
             key = (str(conflict["trained"]), str(conflict["tested"]))
             found[key].append((record.run, str(conflict["group"]), int(conflict["clips"])))
-    rows = []
-    for (trained, tested), hits in sorted(found.items()):
-        clips: Counter[str] = Counter()
-        for run, _, count in hits:
-            clips[run] += count
-        rows.append(
-            {
-                "trained": trained,
-                "tested": tested,
-                "runs": len(clips),
-                "groups": len({group for _, group, _ in hits}),
-                "clips": max(clips.values()),
-            }
-        )
-    return rows
+    rows = [_conflict(key, hits) for key, hits in sorted(found.items())]
+    heads = {"trained": "Trained in", "tested": "Tested in", "runs": "Runs", "groups": "Groups",
+             "clips": "Clips, at most in a run"}  # fmt: skip
+    caption = "Groups on both sides of a split"
+    return shown("conflicts", caption, pa.Table.from_pylist(rows), heads) if rows else None
 
 
-def passes(state: SweepState) -> Row:
+def _conflict(key: tuple[str, str], hits: Sequence[tuple[str, str, int]]) -> Row:
+    clips: Counter[str] = Counter()
+    for run, _, count in hits:
+        clips[run] += count
+    return {
+        "trained": key[0],
+        "tested": key[1],
+        "runs": len(clips),
+        "groups": len({group for _, group, _ in hits}),
+        "clips": max(clips.values()),
+    }
+
+
+def passes(state: SweepState) -> Row | None:
     """How often the clips of each source were seen, by combination: mean over runs."""
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in state.records.values():
@@ -94,10 +110,18 @@ def passes(state: SweepState) -> Row:
             if facts.get("passes") is not None:
                 found[combination][source].append(float(facts["passes"]))
     rows = [
-        (combination, [(s, f"{sum(v) / len(v):.1f}") for s, v in sorted(sources.items())])
+        {"combination": combination, "source": source, "passes": sum(v) / len(v), "runs": len(v)}
         for combination, sources in sorted(found.items(), key=lambda i: (i[0].count(" "), i))
+        for source, v in sorted(sources.items())
     ]
-    return bounded(rows)
+    heads = {"combination": "Combination", "source": "Source", "passes": "Passes, mean over runs",
+             "runs": "Runs"}  # fmt: skip
+    caption = "How often a run saw the training clips of each source"
+    return (
+        shown("passes", caption, pa.Table.from_pylist(rows), heads, None, MOST_LISTED)
+        if rows
+        else None
+    )
 
 
 def versions(state: SweepState) -> str:
@@ -108,6 +132,20 @@ def versions(state: SweepState) -> str:
             found[package].add(str(version))
     wanted = [p for p in ("raymtl", "python", "torch", "ray") if p in found]
     return ", ".join(f"{p} {' and '.join(sorted(found[p]))}" for p in wanted)
+
+
+def environment(state: SweepState) -> Row | None:
+    """Facts of environment.json but for its list of packages."""
+    facts = flat({k: v for k, v in state.environment.items() if k != "packages"})
+    rows = [{"fact": name, "value": value} for name, value in facts]
+    heads = {"fact": "Fact", "value": "Value"}
+    return shown("environment", "Environment", _words(rows), heads) if rows else None
+
+
+def _words(rows: Sequence[Mapping[str, str]]) -> pa.Table:
+    names = list(rows[0]) if rows else []
+    schema = pa.schema([(name, pa.string()) for name in names])
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
 
 
 def listed(value: Any) -> Sequence[Any]:

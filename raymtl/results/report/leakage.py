@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from raymtl.results.panels import Row
-from raymtl.results.report.tables import shown
+from raymtl.results.shown import shown
 from raymtl.results.state import SweepState
 from raymtl.results.table import TOGETHER
 
@@ -56,7 +56,6 @@ def leakage(state: SweepState) -> Row | None:
     table = pa.Table.from_pylist(found, schema=_SCHEMA)
     return {
         "silent": silent,
-        "data": table,
         "table": shown("leakage", "Counts of every combination and fold", table, _HEADS),
     }
 

@@ -6,8 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from raymtl.results.panels import Names, Row
-from raymtl.results.report.latex import latex_table
+from raymtl.results.shown import shown
 from raymtl.results.state import title
 from raymtl.results.table import TOGETHER
 from raymtl.results.transfer.verdicts import VERDICTS
@@ -75,25 +77,40 @@ def _matrix(
     columns = sorted({(r["source"], r["task"]) for r in rows})
     cells = {(r["partners"], r["source"], r["task"]): _cell(r, beside) for r in rows}
     sets = sorted({r["partners"] for r in rows}, key=lambda p: (p.count(TOGETHER), p))
-    shown = sets[: max(1, room // max(1, len(columns)))]
+    drawn = sets[: max(1, room // max(1, len(columns)))]
     heads = [title(*column) for column in columns]
-    body = [(partners, [cells.get((partners, *c)) for c in columns]) for partners in shown]
-    caption = f"Gain in points over the source alone, {method}."
+    body = [(partners, [cells.get((partners, *c)) for c in columns]) for partners in drawn]
     return {
         "id": name,
         "method": method,
         "tasks": heads,
         "rows": body,
-        "more": len(sets) - len(shown),
-        "latex": latex_table(
-            ["with", *heads],
-            [
-                [partners, *(f"{c['gain']} {c['sign']}" if c else "" for c in line)]
-                for partners, line in body
-            ],
-            caption + " + helps, − hurts, ≈ equivalent, ? inconclusive.",
-        ),
+        "more": len(sets) - len(drawn),
+        "table": _table(name, method, body, heads, rows),
     }
+
+
+def _table(
+    name: str, method: str, body: Sequence[tuple[str, Any]], heads: Sequence[str], rows: Any
+) -> Row:
+    """CSV and Parquet hold a row for each cell of the matrix, LaTeX the matrix."""
+    words = ("partners", "source", "task", "metric", "verdict")
+    numbers = ("gain", "low", "high", "p_holm")
+    kinds = [(n, pa.string()) for n in words] + [("n", pa.int64())]
+    kinds += [(n, pa.float64()) for n in numbers]
+    data = [{n: row[n] for n, _ in kinds} for row in rows]
+    return shown(
+        name,
+        f"Gain in points over the source alone, {method}: + helps, − hurts, ≈ equivalent, "
+        "? inconclusive.",
+        pa.Table.from_pylist(data, schema=pa.schema(kinds)),
+        {"partners": "With"} | {str(at): head for at, head in enumerate(heads)},
+        [
+            {"partners": partners}
+            | {str(at): f"{c['gain']} {c['sign']}" if c else "" for at, c in enumerate(line)}
+            for partners, line in body
+        ],
+    )
 
 
 def _cell(row: Row, beside: Mapping[Key, list[Row]]) -> Row:

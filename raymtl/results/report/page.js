@@ -34,7 +34,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
 }
 
 // Filters: choices of a column, or words anywhere in the row.
-const scores = document.getElementById("scores-table");
+const scores = document.getElementById("table-scores");
 if (scores) {
   const filters = [...document.querySelectorAll("[data-column]")];
   for (const filter of filters) {
@@ -133,18 +133,51 @@ for (const grid of document.querySelectorAll(".grid")) {
   });
 }
 
-// Copying a text; where the browser forbids it, the text is selected instead.
+// Files that the page holds: gzip in base64, by name. Others lie beside it.
+const kept = self.DecompressionStream ? JSON.parse(document.getElementById("files").textContent) : {};
+async function unpacked(name) {
+  const bytes = Uint8Array.from(atob(kept[name]), letter => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).blob();
+}
+document.addEventListener("click", async event => {
+  const link = event.target.closest("a[download]");
+  if (!link || !(link.download in kept)) return;
+  event.preventDefault();
+  const file = document.createElement("a");
+  file.href = URL.createObjectURL(await unpacked(link.download));
+  file.download = link.download;
+  file.click();
+  setTimeout(() => URL.revokeObjectURL(file.href), 10_000);
+});
+
+// Copying a text; where the browser forbids it, the text is shown and selected instead.
+const said = document.getElementById("said");
+function shownBy(button, text) {
+  let place = button.parentElement.nextElementSibling;
+  if (!place?.matches("pre.copied")) {
+    place = document.createElement("pre");
+    place.className = "copied";
+    place.tabIndex = 0;
+    button.parentElement.after(place);
+  }
+  place.textContent = text;
+  return place;
+}
 for (const button of document.querySelectorAll("button.copy")) {
+  const word = button.textContent, name = button.dataset.file;
+  if (name && !(name in kept)) { button.remove(); continue; }
   button.addEventListener("click", async () => {
-    const text = document.getElementById(button.dataset.copies);
+    const source = name ? null : document.getElementById(button.dataset.copies);
+    const text = name ? await (await unpacked(name)).text() : source.textContent;
     try {
-      await navigator.clipboard.writeText(text.textContent);
+      await navigator.clipboard.writeText(text);
       button.textContent = "Copied";
     } catch {
-      getSelection().selectAllChildren(text);
+      getSelection().selectAllChildren(source ?? shownBy(button, text));
       button.textContent = "Selected";
     }
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    said.textContent = button.textContent;
+    setTimeout(() => { button.textContent = word; said.textContent = ""; }, 2000);
   });
 }
 

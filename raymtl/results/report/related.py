@@ -10,7 +10,7 @@ import pyarrow as pa
 from raymtl.results.panels import Row
 from raymtl.results.relations.choices import WAYS
 from raymtl.results.relations.terminal import budget
-from raymtl.results.report.tables import shown, text
+from raymtl.results.shown import shown, text
 from raymtl.results.state import short
 
 _METHOD = {"extraction": "Extraction", "model": "Model"}

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from raymtl.results.panels import Names, Row
 from raymtl.results.report.sections import bounded
-from raymtl.results.report.tables import shown
 from raymtl.results.report.trees import drawing
 from raymtl.results.sharing import Part, Shares, in_words, shares, why_no_tree, why_unknown
+from raymtl.results.shown import shown
 from raymtl.results.state import SweepState
 from raymtl.results.table import TOGETHER
 
@@ -64,11 +64,14 @@ def sharing(state: SweepState, names: Names) -> Row:
     ordered = sorted(structures.values(), key=lambda cells: -len(cells[0].shares.tasks))
     table = _table(found, names)
     return {
-        "structures": [_drawn(cells, names) for cells in ordered[:MOST_STRUCTURES]],
+        "structures": [
+            _drawn(cells, names, number)
+            for number, cells in enumerate(ordered[:MOST_STRUCTURES], start=1)
+        ],
         "more": max(0, len(ordered) - MOST_STRUCTURES),
         "unknown": unknown.most_common(),
         "table": shown("sharing", "Size of every cell's network", table, _COLUMNS),
-        "data": {"sharing": table, "sharing-parts": _parts(found)} if found else {},
+        "parts": shown("sharing-parts", "Every part of every cell's network", _parts(found), most=0),
     }
 
 
@@ -106,7 +109,7 @@ def _structure(found: Shares) -> Any:
     )
 
 
-def _drawn(cells: Sequence[_Cell], names: Names) -> Row:
+def _drawn(cells: Sequence[_Cell], names: Names, number: int) -> Row:
     one = next((cell for cell in cells if not cell.about.get("control")), cells[0])
     found = one.shares
     tree, several = found.tree(), len(found.tasks) > 1
@@ -119,11 +122,11 @@ def _drawn(cells: Sequence[_Cell], names: Names) -> Row:
         "words": in_words(found),
         "problem": "" if tree else why_no_tree(found),
         "drawing": drawing(found, tree, labels) if tree and several else None,
-        "matrix": _matrix(found) if several else None,
+        "matrix": _matrix(found, number) if several else None,
     }
 
 
-def _matrix(found: Shares) -> Row:
+def _matrix(found: Shares, number: int) -> Row:
     """Parts × tasks, and what each task uses in all."""
     parts = found.parts[:MOST_PARTS]
     return {
@@ -132,7 +135,31 @@ def _matrix(found: Shares) -> Row:
         "more": len(found.parts) - len(parts),
         "parameters": found.parameters,
         "used": [found.used_by(task) for task in found.tasks],
+        "table": _matrix_table(found, number),
     }
+
+
+def _matrix_table(found: Shares, number: int) -> Row:
+    """CSV and Parquet hold a row a part, LaTeX the matrix."""
+    columns = {"part": "Part", "parameters": "Parameters", "percent": "%"}
+    columns |= {str(at): task for at, task in enumerate(found.tasks)}
+    facts = [
+        {
+            "part": part.name,
+            "parameters": part.parameters,
+            "percent": found.share(part.parameters),
+            "tasks": list(part.tasks),
+        }
+        for part in found.parts
+    ]
+    rows = [
+        row
+        | {"percent": f"{row['percent']:.1f}"}
+        | {str(at): "x" for at, task in enumerate(found.tasks) if task in row["tasks"]}
+        for row in facts
+    ]
+    name, caption = f"shares-{number}", "Parts of a network and the tasks that use them"
+    return shown(name, caption, pa.Table.from_pylist(facts), columns, rows)
 
 
 def _note(part: Part) -> str:

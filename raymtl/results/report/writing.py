@@ -1,4 +1,4 @@
-"""From a sweep's folder to the page, its tables and its LaTeX."""
+"""From a sweep's folder to the page and its tables."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from raymtl.durable import write_durably
+from raymtl.results.report.files import KINDS, files_of, within, write_files
 from raymtl.results.report.page import page
-from raymtl.results.report.tables import write_tables
 from raymtl.results.state import SweepState, read_sweep
 from raymtl.results.table import save_results
 
+TABLES = "tables"  # the folder beside the page
+
 
 def write_report(sweep: Path) -> Path:
-    """Writes ``report/index.html``, the tables and matrices behind it (``report/*.csv``,
+    """Writes ``report/index.html``, the tables behind it (``report/tables/*.csv``,
     ``*.parquet``, ``*.tex``) and ``results.parquet`` from what lies in `sweep`.
 
     Works on an unfinished, empty or damaged sweep: the page says what is missing.
@@ -27,23 +29,33 @@ def write_report(sweep: Path) -> Path:
     """
     state = read_sweep(sweep)
     save_results(sweep, state.results)
-    content = page(state)
     folder = sweep / "report"
-    for old in [*folder.glob("*.tex"), *folder.glob("*.csv"), *folder.glob("*.parquet")]:
-        old.unlink()
-    write_tables(folder, content["tables"])
-    for name, text in content["latex"].items():
-        write_durably(folder / f"{name}.tex", text.encode())
-    write_durably(folder / "index.html", drawn("page.html.jinja", content).encode())
-    return folder / "index.html"
+    for old in [path for kind in KINDS for path in folder.glob(f"*.{kind}")]:
+        old.unlink()  # where they were once
+    return write_page("page.html.jinja", page(state), folder / "index.html", TABLES)
 
 
 def render(state: SweepState) -> str:
     """The page as HTML; every word that comes from data is escaped."""
-    return drawn("page.html.jinja", page(state))
+    content = page(state)
+    return drawn("page.html.jinja", content, files_of(content), TABLES)
 
 
-def drawn(template: str, content: Mapping[str, Any]) -> str:
+def write_page(template: str, content: Mapping[str, Any], page: Path, tables: str) -> Path:
+    """Writes a page, and the files of its tables into the folder `tables` beside it.
+
+    Raises:
+        StoreError: when they cannot be written.
+    """
+    files = files_of(content)
+    write_files(page.parent / tables, files)
+    write_durably(page, drawn(template, content, files, tables).encode())
+    return page
+
+
+def drawn(
+    template: str, content: Mapping[str, Any], files: Mapping[str, bytes], tables: str
+) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -52,4 +64,5 @@ def drawn(template: str, content: Mapping[str, Any]) -> str:
         undefined=StrictUndefined,
     )
     environment.filters["shell"] = shlex.join
-    return environment.get_template(template).render(content)
+    environment.globals["folder"] = tables
+    return environment.get_template(template).render(content, files=within(files))
