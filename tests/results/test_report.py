@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -395,3 +397,29 @@ def test_a_control_is_never_a_tasks_best_cell(tmp_path: Path) -> None:
     assert isinstance(said.file, io.StringIO)
     assert "Matched" not in said.file.getvalue()
     assert "Matched(big=9)" not in dict(setting(state))["Models"]
+
+
+def commands(sweep: Path, **environment: object) -> str:
+    (sweep / "environment.json").write_text(json.dumps(environment))
+    text = write_report(sweep).read_text()
+    found = re.search(r'<pre id="again-text".*?>(.*?)</pre>', text, re.S)
+    assert found
+    return html.unescape(found[1])
+
+
+def test_commands_of_a_cell_are_whole(tmp_path: Path) -> None:
+    """Through the shell's own splitting: the study, its options, its data, quoted."""
+    cell = {"name": "one", "combination": ["a"], "extraction": "e", "model": "m"}
+    write_plan(tmp_path, [cell])
+    said = ["raymtl", "sweep", "--plain", "s.py", "--data", "old", "--only=x", "--lanes", "2"]
+    data = "/my data/$(rm) 'it'"
+    text = commands(tmp_path, command=said, data=data, study="/a b/s.py")
+    again, cell_again = (shlex.split(line) for line in text.splitlines())
+    assert again == ["raymtl", "rerun", "--data", data, f"{tmp_path}/runs/one-f0-s0"]
+    assert cell_again == [
+        *("raymtl", "sweep", "/a b/s.py", "--plain", "--lanes", "2", "--data", data),
+        *("--store", "raymtl-again", "--only", "one"),
+    ]
+    assert "--data DATA" in commands(tmp_path, command=said, study="s.py")
+    assert "in place of <code>DATA" in (tmp_path / "report" / "index.html").read_text()
+    assert "--data" not in commands(tmp_path, command=said, study="s.py", miniature=True, data="x")

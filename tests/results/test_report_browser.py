@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from raymtl.results.compare import compare_sweeps
 from raymtl.results.report import write_report
+from raymtl.results.report.comparing import write_comparison
 from raymtl.results.state import read_sweep
 from tests.browser import Browser, needs_chromium
 from tests.results.synthetic import TASKS, add_run, cells, outcome, write_plan
@@ -58,6 +62,21 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         add_run(root, run, cell, fold, seed, found[0], [tasks[n] for n in names], cost=cost,
                 sharing={"blocks": blocks}, parameters=1000 + 10 * (number % 11))  # fmt: skip
     return write_report(root)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Planned, and not begun."""
+    root = tmp_path_factory.mktemp("bare")
+    write_plan(root, cells(["LogMel(bands=64)"], ["SharedDnn(width=512)"]), folds=2)
+    return write_report(root)
+
+
+@pytest.fixture(scope="module")
+def compared(page: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("compared") / "page.html"
+    write_comparison([compare_sweeps(page.parents[1], page.parents[1])], ["x"], [], out)
+    return out
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +144,8 @@ def test_the_front_is_the_one_that_brute_force_finds(browser: Browser, page: Pat
             "const s = document.getElementById(id); s.value = v;"
             "s.dispatchEvent(new Event('input')); }"
         )
-        points = [(p[3][axis], p[2]) for p in data["points"] if p[0] == task]
+        points = [(p[3][axis], p[2]) for p in data["points"] if p[0] == task and not p[4]]
+        controls = [p for p in data["points"] if p[0] == task and p[4]]
         front = {
             one
             for one in points
@@ -133,7 +153,27 @@ def test_the_front_is_the_one_that_brute_force_finds(browser: Browser, page: Pat
         }
         assert browser.ask("document.querySelectorAll('#pareto rect.front').length") == len(front)
         dots = "document.querySelectorAll('#pareto .dot').length"
-        assert browser.ask(dots) == len(points) > 0
+        assert browser.ask(dots) == len(points) + len(controls) > len(points)
+        assert browser.ask("document.querySelectorAll('#pareto path.control').length") == len(
+            controls
+        )
+
+
+def test_the_plot_of_costs_is_walked_with_keys(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    at = "document.activeElement.getAttribute('aria-label')"
+    assert browser.ask("document.querySelectorAll('#pareto [tabindex=\"0\"]').length") == 1
+    browser.ask("document.querySelector('#pareto [tabindex=\"0\"]').focus()")
+    seen = [browser.ask(at)]
+    for _ in range(3):
+        browser.press("ArrowRight")
+        seen.append(browser.ask(at))
+    assert len(set(seen)) == 4
+    assert browser.ask("document.getElementById('tip').textContent") == seen[-1]
+    browser.press("ArrowLeft")
+    assert browser.ask(at) == seen[2]
+    costs = [float(re.search(r"Parameters ([\d.]+)", words)[1]) for words in seen]
+    assert costs == sorted(costs)
 
 
 def test_every_file_within_the_page_equals_the_one_beside_it(browser: Browser, page: Path) -> None:
@@ -185,8 +225,29 @@ def test_choosing_a_cell_gives_its_command(browser: Browser, page: Path) -> None
     )
     text = browser.ask("document.getElementById('again-text').innerText")
     run = next(run for run, name in state.planned.items() if name == cell)
-    assert f"raymtl rerun {state.sweep}/runs/{run}" in text
+    assert f"raymtl rerun --data DATA {state.sweep}/runs/{run}" in text
+    assert "--data DATA --store" in text
     assert text.endswith(f"--only {cell}")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
+def test_axe_finds_nothing(
+    browser: Browser, page: Path, compared: Path, bare: Path, width: int, dark: bool
+) -> None:
+    """WCAG 2 A and AA, as far as a program can tell, with every detail opened."""
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+    axe = files("axe_core_python").joinpath("axe.min.js").read_text()
+    for one in (page, compared, bare):
+        browser.open(one, width=width, dark=dark)
+        browser.ask("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        browser.ask(f"{axe}; 0")
+        found = browser.ask(
+            f"axe.run(document, {{runOnly: {json.dumps(rules)}}}).then(r => JSON.stringify({{"
+            "wrong: r.violations.map(v => [v.id, v.nodes.map(n => n.html)]),"
+            "right: r.passes.map(p => p.id)}))"
+        )
+        assert json.loads(found)["wrong"] == [], one
+        assert "color-contrast" in json.loads(found)["right"]
 
 
 def test_one_task_is_shown_at_first_and_the_scores_can_be_filtered(

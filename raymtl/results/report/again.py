@@ -10,7 +10,9 @@ from raymtl.results.panels import Row
 from raymtl.results.report.sections import bounded
 from raymtl.results.state import SweepState
 
-_VALUED = ("--only",)  # options left out of a command for another cell, with their values
+_FLAGS = ("--fail-fast", "--plain")  # options without a value
+_OURS = ("--only", "--store", "--data")  # options that are not taken over, with their values
+DATA = "DATA"  # stands for a folder that is not known
 MOST_CELLS = 3_000
 
 
@@ -49,21 +51,35 @@ def again(state: SweepState) -> Row:
     environment = state.environment
     said = environment.get("command")
     said = [str(word) for word in said] if isinstance(said, list) else []
-    study = str(environment.get("study") or state.sweep / "study.py")
+    study = str(environment.get("study") or state.sweep.resolve() / "study.py")
+    data = _data(environment)
     first: dict[str, str] = {}
     for run, cell in state.planned.items():
         first.setdefault(cell, run)
-    cells = [(cell, str(state.sweep / "runs" / run)) for cell, run in first.items() if cell]
+    cells = [(cell, str(state.sweep.resolve() / "runs" / run)) for cell, run in first.items()]
+    cells = [(cell, run) for cell, run in cells if cell]
     return {
         "study": study,
         "commit": environment.get("commit"),
         "command": shlex.join(["raymtl", *said[1:]]) if said else None,
-        "words": _words(said, study),
+        "words": [*_words(said, study), *data],
+        "rerun": ["raymtl", "rerun", *data],
+        "data": DATA if DATA in data else "",
+        "miniature": bool(environment.get("miniature")),
         "store": "raymtl-again",
         "cells": cells[:MOST_CELLS],
         "more": max(0, len(cells) - MOST_CELLS),
         "pins": _pins(environment.get("versions")),
     }
+
+
+def _data(environment: Mapping[str, Any]) -> list[str]:
+    """Where the recordings are, as an option: a placeholder where that is not known, nothing
+    where miniatures were made."""
+    if environment.get("miniature"):
+        return []
+    known = environment.get("data")
+    return ["--data", known if isinstance(known, str) and known else DATA]
 
 
 def cell_command(words: Sequence[str], cell: str, store: str) -> str:
@@ -72,18 +88,22 @@ def cell_command(words: Sequence[str], cell: str, store: str) -> str:
 
 
 def _words(said: Sequence[str], study: str) -> list[str]:
-    """``raymtl sweep STUDY`` and the options of the old command but for the store and cells."""
+    """``raymtl sweep STUDY`` and the options of the old command but for data, store and cells."""
     words, skipping = ["raymtl", "sweep", study], False
     options = list(said[said.index("sweep") + 1 :]) if "sweep" in said else []
     for at, word in enumerate(options):
         name = word.split("=")[0]
         if skipping:
             skipping = False
-        elif name in (*_VALUED, "--store"):
+        elif name in _OURS:
             skipping = "=" not in word
-        elif word.startswith("-") or (at and options[at - 1].startswith("--")):
+        elif word.startswith("-") or (at and _takes_value(options[at - 1])):
             words.append(word)
     return words
+
+
+def _takes_value(word: str) -> bool:
+    return word.startswith("--") and "=" not in word and word not in _FLAGS
 
 
 def _pins(versions: Any) -> str:

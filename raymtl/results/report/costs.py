@@ -107,14 +107,20 @@ def _of_record(content: Mapping[str, Any]) -> dict[str, Any]:
 def _points(
     one: tuple[str, str], rows: Sequence[Row], known: Sequence[str], names: Names
 ) -> list[tuple[Any, ...]]:
-    """(what, name, score, costs) of a task's cells, controls left out, best first."""
+    """(what, name, score, costs, control, metric) of a task's cells, best first."""
     return [
         (
             one,
-            f"{row['partners'] or 'alone'} — {names.method(row)}",
+            f"{row['partners'] or 'alone'}{_in_brackets(row['control'])} — {names.method(row)}",
             round(row["score"], 5),
             [None if row[name] is None else float(f"{row[name]:.5g}") for name in known],
+            row["control"],
+            row["metric"],
         )
         for row in rows
-        if (row["source"], row["task"]) == one and not row["control"]
+        if (row["source"], row["task"]) == one
     ]
+
+
+def _in_brackets(control: str) -> str:
+    return f" ({control})" if control else ""

@@ -18,6 +18,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     button.type = "button";
     button.textContent = head.textContent;
     head.replaceChildren(button);
+    head.dataset.head = button.textContent; // for paper, which repeats no buttons
     button.addEventListener("click", () => {
       const numbers = head.classList.contains("num"); // largest first; words from a to z
       const now = head.getAttribute("aria-sort");
@@ -60,6 +61,16 @@ if (scores) {
   filters.forEach(filter => filter.addEventListener("input", apply));
   apply();
 }
+
+// Paper shows what is folded up, but for tables of many pages, which are in the files.
+const LONGEST = 150; // rows
+let unfolded = [];
+window.addEventListener("beforeprint", () => {
+  const closed = [...document.querySelectorAll("details:not([open])")];
+  unfolded = closed.filter(part => part.querySelectorAll("tr").length <= LONGEST);
+  for (const part of unfolded) part.open = true;
+});
+window.addEventListener("afterprint", () => { for (const part of unfolded) part.open = false; });
 
 // One task at a time.
 const chooser = document.getElementById("task-chooser");
@@ -210,14 +221,36 @@ function frontOf(points) { // cheapest first; a point is in front when it beats 
   }
   return front;
 }
+function powers(low, high, most) { // 1, 2 and 5 times powers of ten, or the powers alone
+  const found = [];
+  for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high); e += 1) {
+    for (const f of [1, 2, 5]) found.push([f, Number(`${f}e${e}`)]);
+  }
+  const within = found.filter(([, mark]) => mark >= low && mark <= high);
+  const whole = within.filter(([f]) => f === 1);
+  return (within.length > most && whole.length > 1 ? whole : within).map(([, mark]) => mark);
+}
+function walk(svg, order, first) { // one mark is in the order of focus; arrows go to its neighbours
+  const goals = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, Home: -Infinity, End: Infinity };
+  order[Math.max(0, first)]?.setAttribute("tabindex", 0);
+  svg.addEventListener("keydown", event => {
+    const step = goals[event.key], now = order.indexOf(event.target);
+    if (step === undefined || now < 0) return;
+    event.preventDefault();
+    const next = order[Math.min(order.length - 1, Math.max(0, now + step))];
+    order[now].setAttribute("tabindex", -1);
+    next.setAttribute("tabindex", 0);
+    next.focus();
+  });
+}
 function pareto(data, task, axis) {
   const points = data.points.filter(p => p[0] === task && p[3][axis] !== null)
-    .map(([, name, score, costs]) => ({ name, score, cost: costs[axis] }));
+    .map(([, name, score, costs, control, metric]) => ({ name, score, cost: costs[axis], control, metric }));
   const place = document.getElementById("pareto"), words = document.getElementById("pareto-front");
   place.replaceChildren();
   words.textContent = points.length ? "" : "No cell of this task tells this cost.";
   if (!points.length) return;
-  const width = Math.min(900, Math.max(320, place.clientWidth)), height = 340, left = 58, right = 16, top = 14, bottom = 44;
+  const width = Math.min(900, Math.max(320, place.clientWidth)), height = 360, left = 58, right = 16, top = 24, bottom = 44;
   const wide = points.every(p => p.cost > 0) &&
     Math.max(...points.map(p => p.cost)) / Math.min(...points.map(p => p.cost)) > 20;
   const scale = wide ? Math.log10 : value => value;
@@ -234,27 +267,34 @@ function pareto(data, task, axis) {
     draw("path", { class: "g", d: `M${left} ${y(t)}H${width - right}` }, svg);
     draw("text", { class: "e", x: left - 6, y: y(t) + 4 }, svg, String(Number(t.toFixed(4))));
   }
-  draw("text", { class: "e", x: left - 6, y: 10 }, svg, "score");
-  const marks = ticks(x0, x1, width / 110).map(t => wide ? 10 ** t : t);
+  draw("text", { x: 2, y: 12 }, svg, `test ${points[0].metric}`);
+  const marks = wide ? powers(10 ** x0, 10 ** x1, width / 80) : ticks(x0, x1, width / 110);
   let digits = 3; // as many as tell the marks apart
   while (digits < 9 && new Set(marks.map(m => brief(m, digits))).size < marks.length) digits += 1;
   for (const cost of marks) {
     draw("text", { class: "m", x: x(cost), y: height - bottom + 18 }, svg, brief(cost, digits));
   }
   draw("text", { class: "m", x: (left + width) / 2, y: height - 6 }, svg, data.axes[axis] + (wide ? " (logarithmic)" : ""));
-  const front = frontOf(points), best = new Set(front);
+  const front = frontOf(points.filter(p => !p.control)), best = new Set(front);
   const steps = front.map((p, i) => (i ? `H${x(p.cost)}V${y(p.score)}` : `M${x(p.cost)} ${y(p.score)}`)).join("");
   draw("path", { class: "l", d: steps }, svg);
+  const dots = new Map();
   for (const p of [...points.filter(p => !best.has(p)), ...front]) {
-    const tip = `${p.name}: score ${p.score.toFixed(3)}, ${data.axes[axis]} ${brief(p.cost)}`;
-    const dot = best.has(p)
-      ? draw("rect", { class: "dot front", x: x(p.cost) - 5, y: y(p.score) - 5, width: 10, height: 10, tabindex: 0 }, svg)
-      : draw("circle", { class: "dot", cx: x(p.cost), cy: y(p.score), r: 4 }, svg);
+    const tip = `${p.name}: ${p.metric} ${p.score.toFixed(3)}, ${data.axes[axis]} ${brief(p.cost)}`;
+    const at = [x(p.cost), y(p.score)];
+    let dot;
+    if (best.has(p)) dot = draw("rect", { class: "dot front", x: at[0] - 5, y: at[1] - 5, width: 10, height: 10 }, svg);
+    else if (p.control) dot = draw("path", { class: "dot control", d: `M${at[0] - 4} ${at[1] - 4}l8 8m0 -8l-8 8` }, svg);
+    else dot = draw("circle", { class: "dot", cx: at[0], cy: at[1], r: 4 }, svg);
     dot.setAttribute("role", "img");
     dot.setAttribute("aria-label", tip);
     dot.setAttribute("data-tip", tip);
+    dot.setAttribute("tabindex", -1);
+    dots.set(p, dot);
   }
-  words.textContent = "Front, cheapest first: " + front.map(p => `${p.name} (${p.score.toFixed(3)} at ${brief(p.cost)})`).join("; ") + ".";
+  const order = [...dots.keys()].sort((a, b) => a.cost - b.cost || a.score - b.score).map(p => dots.get(p));
+  walk(svg, order, order.indexOf(dots.get(front.at(-1))));
+  words.textContent = front.length === 0 ? "" : "Front, cheapest first: " + front.map(p => `${p.name} (${p.score.toFixed(3)} at ${brief(p.cost)})`).join("; ") + ".";
 }
 const paretoData = document.getElementById("pareto-data");
 if (paretoData) {
@@ -274,7 +314,7 @@ if (againCell) {
   const quoted = word => (/^[\w@%+=:,.\/-]+$/.test(word) ? word : "'" + word.replaceAll("'", "'\"'\"'") + "'");
   againCell.addEventListener("input", () => {
     const chosen = againCell.selectedOptions[0];
-    text.textContent = `raymtl rerun ${quoted(chosen.dataset.run)}\n` +
+    text.textContent = `${text.dataset.rerun} ${quoted(chosen.dataset.run)}\n` +
       `${text.dataset.words} --store ${quoted(text.dataset.store)} --only ${quoted(chosen.value)}`;
   });
 }
