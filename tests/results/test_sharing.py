@@ -130,7 +130,7 @@ def test_the_page_draws_each_structure_once(sweep: Path) -> None:
     ((why, count),) = part["unknown"]
     assert count == 12
     assert "rerun" in why
-    table = found["tables"]["sharing"].to_pylist()
+    table = part["table"]["data"].to_pylist()
     for row in table:
         trunk, heads = (
             (1000, 2000)["Cnn" in row["method"]],
@@ -144,7 +144,7 @@ def test_the_page_draws_each_structure_once(sweep: Path) -> None:
 
 def test_its_tables_lie_beside_the_page(sweep: Path) -> None:
     folder = write_report(sweep).parent
-    parts = pq.read_table(folder / "sharing-parts.parquet").to_pylist()
+    parts = pq.read_table(folder / "tables" / "sharing-parts.parquet").to_pylist()
     assert len(parts) == 8 * 2 + 2 * 5
     assert {tuple(p["tasks"]) for p in parts if p["part"] == "trunk" and len(p["tasks"]) > 1} == {
         tuple(TASKS[name].name for name in sorted(TASKS))

@@ -71,7 +71,9 @@ def sharing(state: SweepState, names: Names) -> Row:
         "more": max(0, len(ordered) - MOST_STRUCTURES),
         "unknown": unknown.most_common(),
         "table": shown("sharing", "Size of every cell's network", table, _COLUMNS),
-        "parts": shown("sharing-parts", "Every part of every cell's network", _parts(found), most=0),
+        "parts": shown(
+            "sharing-parts", "Every part of every cell's network", _parts(found), most=0
+        ),
     }
 
 
@@ -143,7 +145,7 @@ def _matrix_table(found: Shares, number: int) -> Row:
     """CSV and Parquet hold a row a part, LaTeX the matrix."""
     columns = {"part": "Part", "parameters": "Parameters", "percent": "%"}
     columns |= {str(at): task for at, task in enumerate(found.tasks)}
-    facts = [
+    facts: list[Row] = [
         {
             "part": part.name,
             "parameters": part.parameters,
