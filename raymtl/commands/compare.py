@@ -22,7 +22,8 @@ def show_comparison(a: str, b: str, store: Path, page: Path, console: Console) -
     """Prints one table for each pair of sweeps, writes the page and says where it is.
 
     Raises:
-        PreflightError: for a folder that is neither a sweep nor a store, or for one of each.
+        PreflightError: for a folder that is neither a sweep nor a store, for one of each, or for
+            the same one twice.
     """
     pairs, only_a, only_b = _pairs(_folder(a, store), _folder(b, store))
     found = [compare_sweeps(*pair) for pair in pairs]
@@ -31,12 +32,16 @@ def show_comparison(a: str, b: str, store: Path, page: Path, console: Console) -
     for side, names in (("A", only_a), ("B", only_b)):
         if names:
             console.print(f"sweeps only in {side}: {', '.join(names)}", markup=False)
+    if not pairs:
+        console.print("Nothing to compare: the stores have no sweep of one name.")
     write_comparison(found, only_a, only_b, page)
     console.print(f"page: {page}", markup=False, soft_wrap=True)
 
 
 def _pairs(a: Path, b: Path) -> tuple[list[tuple[Path, Path]], list[str], list[str]]:
     """Sweeps to be compared, and names of those that only one store has."""
+    if a.resolve() == b.resolve():
+        raise PreflightError(f"{a} and {b} are the same folder; give two sweeps or two stores.")
     kinds = [_kind(path) for path in (a, b)]
     if kinds[0] != kinds[1]:
         raise PreflightError(
@@ -62,8 +67,8 @@ def _folder(text: str, store: Path) -> Path:
 def _print(found: Comparison, console: Console) -> None:
     console.print(f"{found.name}: A {found.a}, B {found.b}", markup=False, soft_wrap=True)
     console.print(
-        f"{len(found.both)} cells in both, {len(found.only_a)} only in A, {len(found.only_b)} only "
-        f"in B; {found.equal} runs of the same address",
+        f"{_counted(len(found.both), 'cell')} in both, {len(found.only_a)} only in A, "
+        f"{len(found.only_b)} only in B; {_counted(found.equal, 'run')} of the same address",
         markup=False,
     )
     if found.unlike:
@@ -73,8 +78,14 @@ def _print(found: Comparison, console: Console) -> None:
         )
     for problem in found.problems:
         console.print(f"could not be read: {problem}", markup=False, soft_wrap=True)
+    if not found.differences.num_rows:
+        console.print("Nothing to compare: no cell has a run of one fold and seed in both.")
     for what, rows in groupby(rows_of(found), key=lambda row: (row["what"], row["metric"])):
         _print_task(f"{what[0]} ({what[1]})", list(rows), console)
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _print_task(name: str, rows: list[Row], console: Console) -> None:
