@@ -14,9 +14,10 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from raymtl.deploy import load
+from raymtl.deploy.predictor import Predictor
 from raymtl.engine.cluster import connected
 from raymtl.engine.options import SweepOptions
-from raymtl.errors import DecodingError, PreflightError, RaymtlError
+from raymtl.errors import DecodingError, PreflightError, RaymtlError, StudyError
 from raymtl.kept import Epoch
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def serve(
         StoreError: when there is no such run.
         PreflightError: when Ray Serve is not installed, or the port is taken.
     """
-    load(run, epoch=epoch)  # what is wrong with it is said now, not by a replica
+    _hears(load(run, epoch=epoch))  # what is wrong with it is said now, not by a replica
     try:
         from ray import serve as ray_serve
     except ImportError as error:
@@ -139,6 +140,18 @@ def serve(
             return
         finally:
             ray_serve.shutdown()
+
+
+def _hears(predictor: Predictor) -> None:
+    """Raises:
+    StudyError: for a network that takes no sound, or whose tasks' stages are not clear.
+    """
+    media = {predictor.recipe.fronts[name].signal.media for name in predictor.fronts()}
+    if media != {"audio"}:
+        raise StudyError(
+            f"{predictor.recipe.run}: takes {' and '.join(sorted(media))}s, and the page takes "
+            "sound. Use `raymtl predict`."
+        )
 
 
 def _free(host: str, port: int) -> None:
