@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
-from raymtl.results.relations.nodes import moved, rearrangements, tail
+from raymtl.results.relations.nodes import all_moved, tail
+from raymtl.results.relations.ranks import correlations
 from raymtl.results.transfer.gains import Gain
 
 Doubles = npt.NDArray[np.float64]
@@ -61,11 +61,13 @@ def agreements(gains: Sequence[Gain], draws: int = 999, seed: int = 0) -> list[A
         {gain.what.source for gain in gains} | {p for g in gains for p in g.how.partners}
     )
     found = matrices(gains, names)
+    alike = {setting: _repeated(repeats, repeats) for setting, repeats in found.items()}
     compared = []
     for one, other in combinations(sorted(found), 2):
         axis = _axis(one, other)
         if axis:
-            compared.append(_agreement(axis, one, other, found, draws, seed))
+            ceiling = _average([alike[one], alike[other]])
+            compared.append(_agreement(axis, (one, other), found, ceiling, draws, seed))
     return compared
 
 
@@ -122,13 +124,7 @@ def _scores(gains: Iterable[Gain], by_seed: bool) -> dict[_Key, _Repeats]:
 
 def spearman(one: Doubles, other: Doubles) -> float | None:
     """Rank correlation of the entries, off the diagonal, that both have."""
-    known = np.isfinite(one) & np.isfinite(other) & ~np.eye(len(one), dtype=bool)
-    if known.sum() < LEAST:
-        return None
-    ranks = rankdata(one[known]), rankdata(other[known])
-    if min(np.ptp(r) for r in ranks) == 0:
-        return None
-    return float(np.corrcoef(*ranks)[0, 1])
+    return _finite(_spearmans(one[None], other[None]))[0]
 
 
 def mantel(one: Doubles, other: Doubles, draws: int = 999, seed: int = 0) -> float | None:
@@ -137,36 +133,50 @@ def mantel(one: Doubles, other: Doubles, draws: int = 999, seed: int = 0) -> flo
     found = spearman(one, other)
     if found is None:
         return None
-    null = [spearman(one, moved(other, places)) for places in rearrangements(len(one), draws, seed)]
+    null = _finite(_spearmans(one[None], all_moved(other, draws, seed)))
     known = [value for value in null if value is not None]
     return tail(found, known) if len(known) * 2 > len(null) else None
 
 
+def _spearmans(ones: Doubles, others: Doubles) -> Doubles:
+    """(D,) of matrices (D, nodes, nodes), or one beside D; NaN where there is none."""
+    off = ~np.eye(ones.shape[-1], dtype=bool)
+    a, b = np.broadcast_arrays(ones[:, off], others[:, off])
+    return correlations(a, b, np.isfinite(a) & np.isfinite(b), LEAST)
+
+
+def _finite(values: Doubles) -> list[float | None]:
+    return [value if np.isfinite(value) else None for value in values.tolist()]
+
+
 def _agreement(
     axis: str,
-    one: Setting,
-    other: Setting,
+    settings: tuple[Setting, Setting],
     found: Mapping[Setting, Mapping[int, Doubles]],
+    ceiling: float | None,
     draws: int,
     seed: int,
 ) -> Agreement:
-    means = _mean(found[one].values()), _mean(found[other].values())
+    one, other = (found[setting] for setting in settings)
+    means = _mean(one.values()), _mean(other.values())
     known = np.isfinite(means[0]) & np.isfinite(means[1])
     return Agreement(
         axis,
-        one,
-        other,
+        *settings,
         int(known.sum()),
         spearman(*means),
         mantel(*means, draws, seed),
-        _repeated(found[one], found[other]),
-        _average([_repeated(found[which], found[which]) for which in (one, other)]),
+        _repeated(one, other),
+        ceiling,
     )
 
 
 def _repeated(one: Mapping[int, Doubles], other: Mapping[int, Doubles]) -> float | None:
     """Mean correlation of a repetition of `one` with a different one of `other`."""
-    return _average([spearman(one[a], other[b]) for a in one for b in other if a != b])
+    both = [(one[a], other[b]) for a in one for b in other if a != b]
+    if not both:
+        return None
+    return _average(_finite(_spearmans(*(np.stack(side) for side in zip(*both, strict=True)))))
 
 
 def _average(values: Iterable[float | None]) -> float | None:

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import sklearn
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
-from sklearn.model_selection import KFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
 
 from raymtl.errors import StudyError
-from raymtl.results.relations.nodes import moved, rearrangements, tail
+from raymtl.results.relations.nodes import all_moved, tail
+from raymtl.results.relations.ranks import areas
+from raymtl.results.relations.regression import probabilities
 
 Doubles = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -131,15 +126,17 @@ def tell(pairs: Pairs, method: str, folds: Sequence[Fold]) -> Told:
 def random_folds(pairs: Pairs, method: str, repeats: int = 100, seed: int = 0, k: int = 5) -> Told:
     """Mean over repetitions of shuffled k folds, as Bingel & Søgaard (EACL 2017) test; each fold is
     scored by itself for f1 and accuracy, all together for the rest."""
+    shuffled = [_shuffled(len(pairs.gains), k, seed + repeat) for repeat in range(repeats)]
+    every = [fold for folds in shuffled for fold in folds]
+    said, rows = _probabilities(_known(pairs, method), pairs.gains, every)
     found = []
-    for repeat in range(repeats):
-        split = KFold(min(k, len(pairs.gains)), shuffle=True, random_state=seed + repeat)
-        folds = list(split.split(pairs.gains))
-        probability, rows = _probabilities(_known(pairs, method), pairs.gains, folds)
-        whole = _scored(method, pairs.gains[rows], probability)
+    for folds, part, at in zip(
+        shuffled, np.split(said, repeats), np.split(rows, repeats), strict=True
+    ):
+        whole = _scored(method, pairs.gains[at], part)
         ends = np.cumsum([len(test) for _, test in folds])[:-1]
-        said = zip(np.split(pairs.gains[rows], ends), np.split(probability, ends), strict=True)
-        each = [_scored(method, gains, part) for gains, part in said]
+        parts = zip(np.split(pairs.gains[at], ends), np.split(part, ends), strict=True)
+        each = [_scored(method, *one) for one in parts]
         f1, accuracy = (float(np.mean([getattr(e, n) for e in each])) for n in ("f1", "accuracy"))
         found.append(replace(whole, f1=f1, accuracy=accuracy))
     aucs = [one.auc for one in found if one.auc is not None]
@@ -165,18 +162,28 @@ def permutation_p(
     size = len(pairs.names)
     matrix = np.full((size, size), np.nan)
     matrix[pairs.main, pairs.partner] = pairs.gains
-    null = []
-    for places in rearrangements(size, draws, seed):
-        gains = moved(matrix, places)[pairs.main, pairs.partner]
-        known = np.isfinite(gains)
-        kept = [(learn[known[learn]], test[known[test]]) for learn, test in folds]
-        kept = [(learn, test) for learn, test in kept if len(learn) and len(test)]
-        outcome = np.where(known, gains, 0.0).astype(np.bool_)
-        probability, rows = _probabilities(pairs.values, outcome, kept)
-        found = _auc(outcome[rows], probability)
-        if found is not None:
-            null.append(found)
-    return tail(auc, null) if null else None
+    gains = all_moved(matrix, draws, seed)[:, pairs.main, pairs.partner]
+    known = np.isfinite(gains)
+    outcome = known & (gains > 0)
+    said, told = np.zeros(gains.shape), np.zeros(gains.shape, np.bool_)
+    for learn, test in folds:
+        rows = np.zeros(gains.shape, np.bool_)
+        rows[:, learn] = known[:, learn]
+        both = np.flatnonzero(rows.any(axis=1) & known[:, test].any(axis=1))
+        at = np.ix_(both, test)
+        said[at] = probabilities(pairs.values, outcome[both], rows[both])[:, test]
+        told[at] = known[at]
+    null = areas(outcome, said, told)
+    null = null[np.isfinite(null)]
+    return tail(auc, null.tolist()) if len(null) else None
+
+
+def _shuffled(rows: int, k: int, seed: int) -> list[Fold]:
+    """Shuffled folds, those of scikit-learn's ``KFold(k, shuffle=True, random_state=seed)``."""
+    order = np.arange(rows)
+    np.random.RandomState(seed).shuffle(order)
+    tests = [np.sort(part) for part in np.array_split(order, min(k, rows))]
+    return [(np.setdiff1d(order, test), test) for test in tests]
 
 
 def _known(pairs: Pairs, method: str) -> Doubles:
@@ -196,37 +203,27 @@ def _known(pairs: Pairs, method: str) -> Doubles:
 
 def _probabilities(values: Doubles, gains: Bools, folds: Sequence[Fold]) -> tuple[Doubles, Codes]:
     """Probability of a gain for each told row, and the rows."""
-    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):  # small fits
-        told = [_fitted(values[learn], gains[learn], values[test]) for learn, test in folds]
-    if not told:
+    if not folds:
         return np.zeros(0), np.zeros(0, np.int64)
-    return np.concatenate(told), np.concatenate([test for _, test in folds])
-
-
-def _fitted(values: Doubles, gains: Bools, wanted: Doubles) -> Doubles:
-    """Logistic regression on scaled values; the share that gains where there is nothing to fit."""
-    if not values.shape[1] or gains.all() or not gains.any():
-        return np.full(len(wanted), gains.mean())
-    model: Any = make_pipeline(MinMaxScaler(), LogisticRegression(solver="newton-cholesky"))
-    found: Doubles = model.fit(values, gains).predict_proba(wanted)[:, 1]
-    return found
+    learn = np.zeros((len(folds), len(gains)), np.bool_)
+    for at, (rows, _) in enumerate(folds):
+        learn[at, rows] = True
+    said = probabilities(values, np.broadcast_to(gains, learn.shape), learn)
+    tests = [test for _, test in folds]
+    return np.concatenate([said[at, test] for at, test in enumerate(tests)]), np.concatenate(tests)
 
 
 def _scored(method: str, gains: Bools, probability: Doubles) -> Told:
     said = probability > 0.5
+    area = float(areas(gains[None], probability[None], np.ones((1, len(gains)), np.bool_))[0])
+    hits, wrong = int((said & gains).sum()), int((said != gains).sum())
     return Told(
         method,
-        _auc(gains, probability),
+        area if np.isfinite(area) else None,
         float((said == gains).mean()),
-        float(f1_score(gains, said, zero_division=0)),
-        float(brier_score_loss(gains, probability, labels=[False, True])),
+        2 * hits / (2 * hits + wrong) if hits or wrong else 0.0,
+        float(((probability - gains) ** 2).mean()),
     )
-
-
-def _auc(gains: Bools, probability: Doubles) -> float | None:
-    if not len(gains) or gains.all() or not gains.any():
-        return None
-    return float(roc_auc_score(gains, probability))
 
 
 def beats_all(told: Sequence[Told]) -> bool:

@@ -33,9 +33,15 @@ def rearrangements(nodes: int, draws: int, seed: int = 0) -> Iterator[Places]:
 
 
 def moved(matrix: Doubles, places: Places) -> Doubles:
-    """(nodes, nodes) with node i where node places[i] was."""
-    taken: Doubles = matrix[np.ix_(places, places)]
+    """(nodes, nodes) with node i where node places[i] was; (D, nodes, nodes) for (D, nodes)."""
+    taken: Doubles = matrix[places[..., :, None], places[..., None, :]]
     return taken
+
+
+def all_moved(matrix: Doubles, draws: int, seed: int = 0) -> Doubles:
+    """(D, nodes, nodes): the matrix after each of the `rearrangements`."""
+    places = list(rearrangements(len(matrix), draws, seed))
+    return moved(matrix, np.array(places, np.int64).reshape(-1, len(matrix)))
 
 
 def tail(found: float, null: list[float]) -> float:

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LinearRegression, Ridge
-from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from raymtl.errors import StudyError
 from raymtl.results.relations.grouping import Group, Scores
@@ -104,15 +101,33 @@ class _Line:
         self.adds: dict[str, float] = {}
         self.error: float | None = None
         self.plain: float | None = None
-        model: Any = Ridge(alpha=ridge) if ridge else LinearRegression()
         if members:
-            model.fit(rows, values)
-            self.alone = float(model.intercept_)
-            self.adds = dict(zip(members, map(float, model.coef_), strict=True))
+            self.alone, adds = _through(rows, values, ridge)
+            self.adds = dict(zip(members, adds.tolist(), strict=True))
         if members and len(groups) > 1:
-            told = cross_val_predict(model, rows, values, cv=LeaveOneOut())
             others = (values.sum() - values) / (len(values) - 1)
-            self.error, self.plain = _rms(told - values), _rms(others - values)
+            self.error, self.plain = _left_out(rows, values, ridge), _rms(others - values)
+
+
+def _through(rows: Doubles, values: Doubles, ridge: float) -> tuple[float, Doubles]:
+    """Constant, not penalised, and coefficients (F,) of a line through rows (N, F)."""
+    centre, middle = rows.mean(axis=0), float(values.mean())
+    moved, rest = rows - centre, values - middle
+    if ridge:
+        adds = np.linalg.solve(moved.T @ moved + ridge * np.eye(moved.shape[1]), moved.T @ rest)
+    else:
+        adds = np.linalg.lstsq(moved, rest, rcond=None)[0]
+    return middle - float(centre @ adds), adds
+
+
+def _left_out(rows: Doubles, values: Doubles, ridge: float) -> float:
+    """Root mean square error on each row of the line through the others."""
+    errors = np.empty(len(values))
+    for at in range(len(values)):
+        others = np.arange(len(values)) != at
+        constant, adds = _through(rows[others], values[others], ridge)
+        errors[at] = constant + float(rows[at] @ adds) - values[at]
+    return _rms(errors)
 
 
 def _rms(values: Doubles) -> float:
