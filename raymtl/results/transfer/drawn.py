@@ -40,13 +40,6 @@ class Draws:
         """How often each clip counts, (draws, N)."""
         return np.ascontiguousarray(self.counts[self.member].T)
 
-    def sums(self, values: Doubles) -> Doubles:
-        """Sums over the drawn clips of (..., N) values, to (..., draws)."""
-        each = np.zeros((*values.shape[:-1], len(self.counts)))
-        np.add.at(each.T, self.member, values.T)
-        found: Doubles = each @ self.counts.astype(np.float64)
-        return found
-
     @cached_property
     def _blocks(self) -> tuple[torch.Tensor, ...]:
         starts = range(0, self.counts.shape[1], _WIDTH)
@@ -181,11 +174,37 @@ def _runs(begins: Ints, ends: Ints) -> tuple[Ints, Ints]:
 
 def drawn_r2(said: Doubles, truth: Doubles, draws: Draws) -> Doubles:
     """Coefficient of determination in each draw, (N,) and (N,) to (draws,); NaN where all clips
-    drawn have one truth."""
+    drawn have one truth.
+
+    Squares are summed of deviations, as large numbers close to one another lose none of their
+    digits there: within clusters from a cluster's mean, and of those from the mean of the draw.
+    """
     truth, said = truth - truth.mean(), said - truth.mean()
-    parts = draws.sums(np.stack([np.ones_like(truth), truth, truth**2, (said - truth) ** 2]))
-    count, first, second, squares = parts
-    spread = second / count - (first / count) ** 2
-    known = spread > 1e-9 * max(float(truth.var()), 1e-300)
-    found: Doubles = 1 - squares / count / np.where(known, spread, np.nan)
+    size = np.bincount(draws.member, minlength=len(draws.counts))
+    mean = _totals(truth, draws) / np.maximum(size, 1)
+    within = _totals((truth - mean[draws.member]) ** 2, draws)
+    missed = _totals((said - truth) ** 2, draws)
+    least = (1e-12 * float(np.abs(truth).max())) ** 2  # of equal numbers rounding makes no more
+    found = [
+        _determined(block, size, mean, within, missed, least)
+        for block in np.array_split(draws.counts, -(-draws.counts.shape[1] // _WIDTH), axis=1)
+    ]
+    return np.concatenate(found)
+
+
+def _totals(values: Doubles, draws: Draws) -> Doubles:
+    """Sums over the clips of each cluster, (N,) to (clusters,)."""
+    return np.bincount(draws.member, values, minlength=len(draws.counts))
+
+
+def _determined(
+    counts: Singles, size: Ints, mean: Doubles, within: Doubles, missed: Doubles, least: float
+) -> Doubles:
+    """R^2 of some draws, (clusters, some) to (some,), from sums over the clips of each cluster."""
+    times = counts.astype(np.float64)
+    clips = times * size[:, None]
+    gaps = mean[:, None] - mean @ clips / np.maximum(clips.sum(axis=0), 1)
+    spread = (clips * gaps**2).sum(axis=0) + within @ times
+    known = spread > least * clips.sum(axis=0)
+    found: Doubles = 1 - missed @ times / np.where(known, spread, np.nan)
     return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -34,13 +37,31 @@ def test_uar_is_scikit_learns(clusters: int) -> None:
         assert value == pytest.approx(np.mean(each), abs=1e-12)
 
 
-def test_r2_is_scikit_learns() -> None:
+@pytest.mark.parametrize("clusters", [40, 6])
+@pytest.mark.parametrize("mean", [0.0, 1e6])
+def test_r2_is_scikit_learns(clusters: int, mean: float) -> None:
+    """Far from zero as well, where sums of plain squares would lose what is looked for."""
     rng = np.random.default_rng(0)
-    truth = rng.normal(1e6, 1.0, 40)
+    truth = rng.normal(mean, 1.0, 40)
     said = truth + rng.normal(0, 0.5, 40)
-    draws = some_draws(40, 40)
-    theirs = [r2_score(truth, said, sample_weight=w) for w in draws.weights]
-    np.testing.assert_allclose(drawn_r2(said, truth, draws), theirs, rtol=1e-6)
+    draws = some_draws(40, clusters)
+    theirs = [r2_score(truth, said, sample_weight=w.astype(float)) for w in draws.weights]
+    np.testing.assert_allclose(drawn_r2(said, truth, draws), theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_r2_of_numbers_close_together_is_exact() -> None:
+    """Two far values and many within a thousandth, against fractions."""
+    truth = np.concatenate([[-1e3, 1e3], 500 + np.arange(30) / 2**15])
+    said = truth + np.arange(32) / 2**12
+    draws = some_draws(32, 32)
+    for value, weights in zip(drawn_r2(said, truth, draws), draws.weights, strict=True):
+        times, of = [int(w) for w in weights], [Fraction(t) for t in truth]
+        mean = sum(map(operator.mul, times, of)) / sum(times)
+        spread = sum(n * (t - mean) ** 2 for n, t in zip(times, of, strict=True))
+        missed = sum(
+            n * (Fraction(s) - t) ** 2 for n, s, t in zip(times, said, of, strict=True)
+        )
+        assert value == pytest.approx(float(1 - missed / spread), rel=1e-9, abs=1e-9)
 
 
 def test_r2_of_one_truth_is_undefined() -> None:
