@@ -194,7 +194,8 @@ def drawn_r2(said: Doubles, truth: Doubles, draws: Draws) -> Doubles:
 
 def _totals(values: Doubles, draws: Draws) -> Doubles:
     """Sums over the clips of each cluster, (N,) to (clusters,)."""
-    return np.bincount(draws.member, values, minlength=len(draws.counts))
+    found: Doubles = np.bincount(draws.member, values, minlength=len(draws.counts)).astype(float)
+    return found
 
 
 def _determined(

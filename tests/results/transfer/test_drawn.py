@@ -58,9 +58,7 @@ def test_r2_of_numbers_close_together_is_exact() -> None:
         times, of = [int(w) for w in weights], [Fraction(t) for t in truth]
         mean = sum(map(operator.mul, times, of)) / sum(times)
         spread = sum(n * (t - mean) ** 2 for n, t in zip(times, of, strict=True))
-        missed = sum(
-            n * (Fraction(s) - t) ** 2 for n, s, t in zip(times, said, of, strict=True)
-        )
+        missed = sum(n * (Fraction(s) - t) ** 2 for n, s, t in zip(times, said, of, strict=True))
         assert value == pytest.approx(float(1 - missed / spread), rel=1e-9, abs=1e-9)
 
 
