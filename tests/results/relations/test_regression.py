@@ -57,12 +57,13 @@ def test_ranks_correlations_and_areas_are_the_libraries() -> None:
     for at, kept in enumerate(known):
         a, b = one[at, kept], other[at, kept]
         np.testing.assert_array_equal(ranked(one, known)[at, kept], stats.rankdata(a))
-        assert rho[at] == pytest.approx(stats.spearmanr(a, b)[0], abs=1e-12)
+        if len(a) >= 4 and min(np.ptp(a), np.ptp(b)) > 0:
+            assert rho[at] == pytest.approx(stats.spearmanr(a, b)[0], abs=1e-12)
         if len(set(truth[at, kept])) == 2:
             assert auc[at] == pytest.approx(roc_auc_score(truth[at, kept], a), abs=1e-12)
     assert np.isnan(correlations(one, np.zeros_like(one), known, least=4)).all()
     assert np.isnan(correlations(one, other, known, least=13)).all()
-    assert np.isfinite(auc).sum() > 30
+    assert min(np.isfinite(auc).sum(), np.isfinite(rho).sum()) > 30
     assert np.isnan(areas(np.ones_like(truth), one, known)).all()
 
 
