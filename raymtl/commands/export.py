@@ -53,6 +53,8 @@ def _said(made: Exported) -> Iterator[str]:
         times = ", ".join(f"{what} {ms:.2g} ms" for what, ms in cost["milliseconds"].items())
         yield f"  {cost['parameters']:,} parameters, {cost['macs']:,} multiply-adds"
         yield f"  {times}"
+        kilobytes = {kind: size / 1000 for kind, size in cost["bytes"].items()}
+        yield f"  {kilobytes['float32']:.0f} kB, {kilobytes['int8']:.0f} kB in 8 bits"
         for head, found in cost["int8"].items():
             scores = [found[key] for key in ("float32", "int8")]
             before, after = ("undefined" if x is None else f"{x:.3f}" for x in scores)

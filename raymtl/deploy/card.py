@@ -179,11 +179,13 @@ def _cost(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"For a clip of {cost['clip']['frames']} frames, behind the stages of {name}:"
         yield ""
         yield f"- {cost['parameters']:,} parameters, {cost['macs']:,} multiply-adds (extraction not"
-        yield "  counted)"
+        yield "  counted); values between layers take"
+        yield f"  {cost['activation bytes']:,} bytes at most at a time, in float32"
         for kind, size in cost["bytes"].items():
             yield f"- graph, {_GRAPHS[kind]}: {size:,} bytes"
         for what, time in cost["milliseconds"].items():
             yield f"- {what}: {time:g} ms ({cost['machine']})"
+        yield f"- 8 bits: ranges of values are {cost['int8 ranges']}"
         for head, found in cost["int8"].items():
             before, after = _number(found["float32"]), _number(found["int8"])
             changed = f"{found['decisions changed']} of {found['clips']}"

@@ -18,7 +18,7 @@ from raymtl.deploy.predictor import Predictor
 from raymtl.deploy.sounds import from_memory
 from raymtl.errors import StoreError
 from raymtl.extraction.audio import Signal
-from raymtl.extraction.store import FeatureStore
+from raymtl.extraction.store import FeatureSet, FeatureStore
 from raymtl.tasks import Floats, Targets, Task
 
 PREDICTIONS = "predictions.parquet"
@@ -43,16 +43,9 @@ def test_clips(run: Path, predictor: Predictor, graph: Graph) -> list[Clip]:
     Raises:
         StoreError: when predictions or features are damaged.
     """
-    fronts, held = predictor.recipe.fronts, predictor.recipe.fronts[graph.source]
-    store = FeatureStore(run.resolve().parents[3] / "features")
     clips: list[Clip] = []
-    for source, facts in predictor.record["sources"].items():
-        plain = fronts[source].stages.to_plain()
-        alike = fronts[source].signal == held.signal and plain == held.stages.to_plain()
-        if not alike or not store.complete(facts["features"]):
-            continue
-        features = store.open(facts["features"])
-        rows = _said_of(run, source, graph.heads)
+    for source, features in features_of(run, predictor, graph):
+        rows = said_of(run, source, graph.heads)
         other = predictor.epoch != predictor.record["best_epoch"]
         for clip in sorted(rows):
             matrix = features.matrix(features.known[clip])
@@ -62,6 +55,34 @@ def test_clips(run: Path, predictor: Predictor, graph: Graph) -> list[Clip]:
             truth = {task: row["truth"] for task, row in rows[clip].items()}
             clips.append(Clip(clip, matrix, said, truth))
     return clips
+
+
+def features_of(run: Path, predictor: Predictor, graph: Graph) -> Iterator[tuple[str, FeatureSet]]:
+    """Sources whose signal and stages the graph holds, with their features where the store has
+    them.
+
+    Raises:
+        StoreError: when features are damaged.
+    """
+    fronts, held = predictor.recipe.fronts, predictor.recipe.fronts[graph.source]
+    store = FeatureStore(run.resolve().parents[3] / "features")
+    for source, facts in predictor.record["sources"].items():
+        plain = fronts[source].stages.to_plain()
+        alike = fronts[source].signal == held.signal and plain == held.stages.to_plain()
+        if alike and store.complete(facts["features"]):
+            yield source, store.open(facts["features"])
+
+
+def said_of(
+    run: Path, source: str, heads: Sequence[str] | None = None
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Test clip -> head -> row of the predictions; heads: None for all."""
+    table = pq.read_table(run / PREDICTIONS, filters=[("source", "==", source)])
+    found: dict[str, dict[str, Any]] = {}
+    for row in _rows(table):
+        if heads is None or row["task"] in heads:
+            found.setdefault(row["id"], {})[row["task"]] = row
+    return found
 
 
 def agreement(predictor: Predictor, graph: Graph, clips: Sequence[Clip]) -> dict[str, Any]:
@@ -195,16 +216,6 @@ def _says(
     """Head -> scores of one clip, behind stages in numpy."""
     scores = predictor.scores_of(source, heads, predictor.stored(source, [matrix]))
     return {head: found.mean(axis=0).tolist() for head, found in scores.items()}
-
-
-def _said_of(run: Path, source: str, heads: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Clip id -> head -> row of the predictions."""
-    table = pq.read_table(run / PREDICTIONS, filters=[("source", "==", source)])
-    found: dict[str, dict[str, Any]] = {}
-    for row in _rows(table):
-        if row["task"] in heads:
-            found.setdefault(row["id"], {})[row["task"]] = row
-    return found
 
 
 def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:

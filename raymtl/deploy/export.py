@@ -17,6 +17,7 @@ from raymtl.deploy.onnx import OPSET, Graph, check_libraries, graph
 from raymtl.deploy.predictor import Predictor
 from raymtl.deploy.profile import profile
 from raymtl.deploy.recipe import RECIPE
+from raymtl.deploy.small import calibration, in_8_bits
 from raymtl.durable import write_durably
 from raymtl.errors import PreflightError, StoreError, StudyError
 from raymtl.extraction.audio import Signal
@@ -113,11 +114,12 @@ def _graphs(
         waves = recordings or _sounds(predictor, source)
         what = "from recordings" if recordings else "from made sounds"
         checks[what] = on_waveforms(predictor, waveform, waves)
-    cost, small = profile(predictor, features, waveform, clips)
+    small = in_8_bits(features, calibration(run, predictor, features))
+    cost = profile(predictor, features, waveform, small, clips)
     files = {
         "features.onnx": features.model,
         "features.pt2": features.archive,
-        "features.int8.onnx": small,
+        "features.int8.onnx": small.model,
     }
     if waveform is not None:
         files |= {"waveform.onnx": waveform.model, "waveform.pt2": waveform.archive}

@@ -1,4 +1,4 @@
-"""Graphs for other programs: torch.export archives, ONNX files, and ONNX files in 8 bits."""
+"""Graphs for other programs: torch.export archives and ONNX files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -62,7 +60,7 @@ def graph(predictor: Predictor, kind: str, source: str, heads: Sequence[str]) ->
     maker = FromFeatures if kind == "features" else FromWaveform
     module = maker(predictor, source, heads).eval()
     example, moving = _example(predictor, kind, source)
-    with _quiet(), torch.no_grad():
+    with quiet(), torch.no_grad():
         exported = torch.export.export(module, (example,), dynamic_shapes=(moving,))
         archive = _archived(exported)
         program = torch.onnx.export(
@@ -94,20 +92,6 @@ class Session:
     def __call__(self, values: Floats) -> list[Floats]:
         """In: a batch. Out: scores (B, outputs) of every head."""
         return list(self._session.run(None, {self._input: values}))
-
-
-def quantised(model: bytes) -> bytes:
-    """The graph with weights and products in 8 bits; scales of activations are found on the fly."""
-    with _quiet():
-        onnx, tool = import_module("onnx"), import_module("onnxruntime.quantization")
-        with TemporaryDirectory(prefix="raymtl-int8-") as folder:
-            source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
-            plain = onnx.load_from_string(model)
-            del plain.graph.value_info[:]  # shapes of weights that quantising turns around
-            onnx.save(plain, source)
-            # unsigned weights: ONNX Runtime has no kernel for convolutions with signed ones
-            tool.quantize_dynamic(source, target, weight_type=tool.QuantType.QUInt8)
-            return target.read_bytes()
 
 
 def _example(predictor: Predictor, kind: str, source: str) -> tuple[torch.Tensor, dict[int, Any]]:
@@ -167,8 +151,8 @@ def _describe(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Torch's exporter warns of libraries that we do not use and of its own deprecations."""
+def quiet() -> Iterator[None]:
+    """Without warnings of torch's exporter and quantisers: of what we do not use, deprecations."""
     names = ("torch.onnx", "torch.export", "root", "onnxscript", "onnx_ir")
     levels = {name: logging.getLogger(name).level for name in names}
     try:

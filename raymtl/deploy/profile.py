@@ -13,8 +13,9 @@ import torch
 
 from raymtl.deploy.checks import Clip, score_of
 from raymtl.deploy.graphs import FromFeatures
-from raymtl.deploy.onnx import Graph, Session, quantised
+from raymtl.deploy.onnx import Graph, Session
 from raymtl.deploy.predictor import Predictor
+from raymtl.deploy.small import Small, peak
 from raymtl.models.counting import multiply_adds
 from raymtl.models.model import parameters
 
@@ -22,33 +23,38 @@ _TIMES = 30  # calls whose median is the latency
 
 
 def profile(
-    predictor: Predictor, features: Graph, waveform: Graph | None, clips: Sequence[Clip]
-) -> tuple[dict[str, Any], bytes]:
-    """Facts of the network as exported, and its graph in 8 bits.
+    predictor: Predictor,
+    features: Graph,
+    waveform: Graph | None,
+    small: Small,
+    clips: Sequence[Clip],
+) -> dict[str, Any]:
+    """Facts of the network as exported; small: the graph from features in 8 bits.
 
     Operations and times are of one clip: the test clip of median length or, without any, as much
     sound as the longest clip of training.
     """
     example = _example(predictor, features, clips)
-    small = quantised(features.model)
     facts: dict[str, Any] = {
         "parameters": parameters(predictor.network),
-        "bytes": {"float32": len(features.model), "int8": len(small)},
+        "bytes": {"float32": len(features.model), "int8": len(small.model)},
         "clip": {"frames": example.shape[2]},
         "macs": macs(predictor, features, example),
         "milliseconds": {
             "features to scores": milliseconds(Session(features.model), example),
-            "features to scores, int8": milliseconds(Session(small), example),
+            "features to scores, int8": milliseconds(Session(small.model), example),
         },
         "machine": f"{platform.machine()}, one thread, ONNX Runtime, median of {_TIMES}",
-        "int8": costs(predictor, features, small, clips),
+        "int8": costs(predictor, features, small.model, clips),
+        "int8 ranges": small.ranges,
+        "activation bytes": peak(features.model, example),
     }
     if waveform is not None:
         wave = _as_long(predictor, features.source, example.shape[2])
         facts["bytes"]["waveform"] = len(waveform.model)
         facts["milliseconds"]["waveform to scores"] = milliseconds(Session(waveform.model), wave)
         facts["clip"]["seconds"] = wave.shape[2] / predictor.recipe.fronts[features.source].rate
-    return facts, small
+    return facts
 
 
 def macs(predictor: Predictor, graph: Graph, example: Any) -> int:
