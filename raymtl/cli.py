@@ -9,8 +9,9 @@ from typing import Any
 import click
 from rich.console import Console
 
+from raymtl.commands.group import Commands
 from raymtl.commands.networks import COMMANDS as ON_NETWORKS
-from raymtl.commands.networks import EPOCH
+from raymtl.commands.networks import EPOCH, RUN, STORE, found
 from raymtl.commands.on_records import COMMANDS as ON_RECORDS
 from raymtl.commands.options import (
     FILE,
@@ -20,25 +21,9 @@ from raymtl.commands.options import (
     on_sweep,
     store_option,
 )
-from raymtl.errors import RaymtlError
 
 
-class _Group(click.Group):
-    """Turns our errors into one message and exit code 2; lists commands in order of use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except RaymtlError as error:
-            click.secho("error: ", fg="red", bold=True, err=True, nl=False)
-            click.echo(str(error), err=True)
-            ctx.exit(2)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="raymtl")
 def main() -> None:
     """Which audio tasks and datasets should be learnt together, and how sure are we?"""
@@ -97,17 +82,20 @@ _KEEP = click.option(
     show_default=True,
     help="Ray Train workers for each cell.",
 )
-@click.option("--address", help="A running Ray cluster; without it a local one is started.")
+@click.option(
+    "--address",
+    help="A running Ray cluster: auto, or host:port. Without it a local one is started.",
+)
 @click.option("--fail-fast", is_flag=True, help="Stop at the first run that fails.")
 @click.option("--plain", is_flag=True, help="Plain progress lines, as without a terminal.")
 def sweep(
     study: Path, data: Path | None, store: str, only: str | None, keep: str, **options: Any
 ) -> None:
-    """Run what STUDY asks for and has no record yet; end in one table and one page.
+    """Run what STUDY asks for and has no record yet.
 
-    The same command may be run again at any time: it does what is left. Exit code 0 means that
-    every requested run has a record; 1, that some failed; 2, that the input is at fault; 130, that
-    it was interrupted.
+    It ends in one table and one page. The same command may be run again at any time: it does what
+    is left. Exit code 0 means that every requested run has a record; 1, that some failed; 2, that
+    the input is at fault; 130, that it was interrupted.
     """
     from raymtl.commands.sweep import run_sweep
     from raymtl.engine.sweep import SweepOptions
@@ -126,7 +114,10 @@ def sweep(
 def plan(
     study: Path, data: Path | None, store: str, bad_files: str, only: str | None, keep: str
 ) -> None:
-    """Show the cells of STUDY, what is cached and what the rest will cost. Runs nothing."""
+    """Show what STUDY will run, what is cached, what it costs.
+
+    Costs are estimated time and disk. Runs and changes nothing.
+    """
     from raymtl.commands.plan import show_plan
     from raymtl.kept import Keep
 
@@ -138,7 +129,10 @@ def plan(
 @_data_and_store
 @_ONLY
 def check(study: Path, data: Path | None, store: str, only: str | None) -> None:
-    """Take two clips a source through STUDY's whole pipeline to one optimiser step, without Ray."""
+    """Take two clips a source through STUDY, in seconds.
+
+    That is its whole pipeline, to one optimiser step, without Ray.
+    """
     from raymtl.commands.check import check_study
 
     sys.exit(check_study(study, data, store, only, Console(highlight=False)))
@@ -148,7 +142,7 @@ def check(study: Path, data: Path | None, store: str, only: str | None) -> None:
 @click.argument("target")
 @_data_and_store
 def stats(target: str, data: Path | None, store: str) -> None:
-    """Show what is in the corpora of TARGET: clips, hours, rates, labels, groups, faults.
+    """Show what is in corpora: clips, hours, labels, faults.
 
     TARGET is a study's file, or a reader or source: Fsdd, readers.esc:Esc50, mine.py:Mine.
     """
@@ -167,7 +161,7 @@ def stats(target: str, data: Path | None, store: str) -> None:
 )
 @click.option("--fast", is_flag=True, help="Look at metadata and bytes alone; decode nothing.")
 def audit(target: str, data: Path | None, store: str, page: Path | None, fast: bool) -> None:
-    """Look for what is wrong with the corpora of TARGET before they are trained on.
+    """Look for leaks, copies and faults in corpora.
 
     Leaks between training and test, identical and near-identical recordings, shared groups, silent,
     clipped and broken files, rare labels, missing targets; in words, in tables and as one page.
@@ -182,7 +176,10 @@ def audit(target: str, data: Path | None, store: str, page: Path | None, fast: b
 @main.command()
 @on_sweep
 def report(sweep: Path) -> None:
-    """Write the page and print the table of SWEEP: its folder, or its name below the store."""
+    """Write the page and print the table of SWEEP.
+
+    SWEEP is its folder, or its name below the store. It may be unfinished.
+    """
     from raymtl.commands.report import show_report
 
     show_report(sweep, Console(highlight=False))
@@ -191,7 +188,7 @@ def report(sweep: Path) -> None:
 @main.command()
 @click.argument("a")
 @click.argument("b")
-@store_option("Where sweeps are looked for by name.", NEW_FOLDER)
+@store_option("Store that holds A and B.", NEW_FOLDER)
 @click.option(
     "--page",
     type=NEW_FILE,
@@ -200,9 +197,10 @@ def report(sweep: Path) -> None:
     help="Where the page goes; its tables lie beside it.",
 )
 def compare(a: str, b: str, page: Path, store: Path) -> None:
-    """Hold two sweeps, or two stores, against each other: cells in both, and how they differ.
+    """Hold two sweeps, or two stores, against each other.
 
-    A and B are sweeps' folders or names below the store, or two stores.
+    Shows the cells that are in both, and how their scores differ. A and B are sweeps' folders or
+    names below the store, or two stores.
     """
     from raymtl.commands.compare import show_comparison
 
@@ -210,23 +208,40 @@ def compare(a: str, b: str, page: Path, store: Path) -> None:
 
 
 @main.command()
-@click.argument("run", type=click.Path(exists=True, path_type=Path))
+@RUN
+@STORE
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-@click.option("--replicas", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on.",
+)
+@click.option(
+    "--replicas",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that answer side by side.",
+)
 @EPOCH
-def serve(run: Path, host: str, port: int, replicas: int, epoch: Any) -> None:
-    """Serve RUN (a run's folder, or what was exported) with a page to drop recordings on."""
+def serve(run: str, store: str, host: str, port: int, replicas: int, epoch: Any) -> None:
+    """Serve RUN's network with a page to drop recordings on.
+
+    RUN is a run's folder, its name as `raymtl show` takes it, or what `raymtl export` wrote. Ctrl-C
+    ends it. Needs raymtl[serve].
+    """
     from raymtl.commands.serve import serve_run
 
-    serve_run(run, host, port, replicas, epoch)
+    serve_run(found(run, store), host, port, replicas, epoch)
 
 
 @main.command()
 @data_option("Folder that holds the corpora; what is found there is counted.")
 @click.option("-v", "--verbose", is_flag=True, help="Also what to cite, and errors in full.")
 def data(data: Path | None, verbose: bool) -> None:
-    """List every corpus: tasks, size, licence, where it comes from, what is there of it."""
+    """List every corpus: tasks, size, licence, what is there."""
     from raymtl.commands.data import show_data
 
     show_data(data, verbose, Console(highlight=False))
@@ -236,10 +251,11 @@ def data(data: Path | None, verbose: bool) -> None:
 @click.argument("reader")
 @data_option("Folder that holds the corpora. Without it, the reader's miniature is used.")
 def check_reader(reader: str, data: Path | None) -> None:
-    """Hold READER to what every reader promises; exit code 1 when it does not.
+    """Hold READER to what every reader promises.
 
-    READER is a class or value of a file, my_reader.py:MyReader or my_reader.py:MyReader(field=1),
-    or one that comes with raymtl: Fsdd, 'Folder("birds")'.
+    Exit code 1 when it does not keep that. READER is a class or value of a file,
+    my_reader.py:MyReader or my_reader.py:MyReader(field=1), or one that comes with raymtl: Fsdd,
+    'Folder("birds")'.
     """
     from raymtl.commands.check_reader import check_reader
 
@@ -248,9 +264,12 @@ def check_reader(reader: str, data: Path | None) -> None:
 
 @main.command()
 @click.argument("folder", type=NEW_FOLDER)
-@click.option("--seed", default=0, show_default=True, help="Of the synthetic sound.")
+@click.option("--seed", default=0, show_default=True, help="Other numbers give other sound.")
 def miniatures(folder: Path, seed: int) -> None:
-    """Write a tiny synthetic copy of every corpus, in its true layout, below FOLDER."""
+    """Write a tiny synthetic copy of every corpus.
+
+    Each lies below FOLDER in its true layout, and readers read it as they do the corpus.
+    """
     from raymtl.commands.setting import write_miniatures
 
     for name, root in write_miniatures(folder, seed):

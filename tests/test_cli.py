@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import soundfile
@@ -257,13 +259,38 @@ def test_check_says_what_decoding_finds(
 
 def test_help_at_80_columns(call: Callable[..., Result]) -> None:
     text = call("--help").output
-    assert [line.split()[0] for line in text.split("Commands:\n")[1].splitlines()] == list(
-        main.commands
-    )
-    for command in main.commands:
-        result = call(command, "--help")
+    narrow(text)
+    assert not re.search(r"\.\.\.$", text.split("Data:")[1], re.MULTILINE)
+    listed = [line.split()[0] for line in text.split("Data:\n")[1].splitlines() if line[:2] == "  "]
+    assert sorted(listed) == sorted(main.commands)
+    for name, command in main.commands.items():
+        result = call(name, "--help")
         assert result.exit_code == 0
         narrow(result.output)
+        options = [param for param in command.params if isinstance(param, click.Option)]
+        assert all(option.help for option in options)
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_the_example_of_each_command_is_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(click.Path, "convert", lambda _self, value, *_: value)  # no file is there
+    command = main.commands[name]
+    start, _, words = str(command.epilog).partition(f"raymtl {name} ")
+    assert start == "Example: "
+    command.make_context(name, shlex.split(words))  # raises for an option that is not there
+
+
+@pytest.mark.parametrize("name", ["data", "prune", "query"])
+def test_an_interrupt_at_any_time_is_one_line(
+    call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def pressed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(click.Command, "invoke", pressed)
+    result = call(name)
+    assert result.exit_code == 130
+    assert result.stderr == f"raymtl {name}: interrupted.\n"
 
 
 def test_plan_says_what_is_to_do(call: Callable[..., Result], study: Path, data: Path) -> None:

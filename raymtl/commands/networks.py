@@ -17,7 +17,7 @@ CODE = click.option(
     multiple=True,
     help="Module or Python file of classes of your own that the run was made with.",
 )
-STORE = store_option("Where runs are looked for by name.")
+STORE = store_option("Store that holds RUN.")
 
 
 def _epoch(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
@@ -70,15 +70,15 @@ SOURCE = click.option(
 @EPOCH
 @CODE
 def predict(run: str, files: tuple[str, ...], store: str, **options: Any) -> None:
-    """Say what RUN's network hears in FILES: labels, scores and times, by task.
+    """Say what RUN's network hears in FILES, and when.
 
-    RUN is a run's folder, its name as `raymtl show` takes it, or what `raymtl export` wrote. FILES
-    are recordings, folders of them, or - for one on standard input. Exit code 1: some gave no
-    answer; why is said in its place.
+    That is labels, scores and times, by task. RUN is a run's folder, its name as `raymtl show`
+    takes it, or what `raymtl export` wrote. FILES are recordings, folders of them, or - for one on
+    standard input. Exit code 1: some gave no answer; why is said in its place.
     """
     from raymtl.commands.predict import predict as answered
 
-    sys.exit(answered(_found(run, store), files, **options))
+    sys.exit(answered(found(run, store), files, **options))
 
 
 @click.command()
@@ -126,17 +126,17 @@ def evaluate(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Score RUN's network on other clips, behind the stages fitted for it.
+    """Score RUN's network on other clips.
 
-    Tasks are matched by the names of heads; heads= and aliases= of a source map others. The main
-    metric has a 95 % interval, by a bootstrap over groups of clips. Exit code 1: some clips could
-    not be decoded; they are named.
+    They go through the stages that were fitted for it. Tasks are matched by the names of heads;
+    heads= and aliases= of a source map others. The main metric has a 95 % interval, by a bootstrap
+    over groups of clips. Exit code 1: some clips could not be decoded; they are named.
     """
     from raymtl.commands.evaluate import Outputs, show_evaluation
 
     console = Console(highlight=False, stderr=as_json)
     options["outputs"] = Outputs(output, predictions, as_json)
-    sys.exit(show_evaluation(_found(run, store), on, data, store, **options, console=console))
+    sys.exit(show_evaluation(found(run, store), on, data, store, **options, console=console))
 
 
 @click.command()
@@ -158,18 +158,18 @@ def evaluate(
 @EPOCH
 @CODE
 def export(run: str, output: Path, store: str, recordings: Path | None, **options: Any) -> None:
-    """Write RUN as one artefact: stages, network, labels, graphs (ONNX, torch.export), model card.
+    """Write RUN's network as one file that runs elsewhere.
 
-    Graphs are checked in ONNX Runtime against what the run said of its test clips. Needs
-    raymtl[export].
+    It holds stages, network, labels, graphs (ONNX, torch.export) and a model card. Graphs are
+    checked in ONNX Runtime against what the run said of its test clips. Needs raymtl[export].
     """
     from raymtl.commands.export import export_run
 
-    found, console = _found(run, store), Console(highlight=False)
-    export_run(found, output, recordings=recordings, console=console, **options)
+    console = Console(highlight=False)
+    export_run(found(run, store), output, recordings=recordings, console=console, **options)
 
 
-def _found(run: str, store: str) -> Path:
+def found(run: str, store: str) -> Path:
     """A path that is there, or a run below the store."""
     from raymtl.results.finding import find_run
 

@@ -19,17 +19,18 @@ from raymtl.commands.options import (
     store_option,
 )
 
-_STORE = store_option(kind=NEW_FOLDER)
+_STORE = store_option("Store to look in.", NEW_FOLDER)
 
 
 @click.command()
 @click.argument("run")
 @_STORE
 def show(run: str, store: Path) -> None:
-    """Show everything about RUN: how it ended, scores, history, files, how to get it again.
+    """Show everything about RUN: scores, history, files.
 
-    RUN is its folder, or a name below the store's sweeps: whole, its beginning, or the beginning of
-    its address. Exit code 1 when a file of it is damaged.
+    Also how it ended, what it was made with, and how to get it again. RUN is its folder, or a name
+    below the store's sweeps: whole, its beginning, or the beginning of its address. Exit code 1
+    when a file of it is damaged.
     """
     from raymtl.commands.show import show_run
 
@@ -48,10 +49,10 @@ def show(run: str, store: Path) -> None:
 )
 @click.option("-o", "--output", type=NEW_FILE, help="Write to this file.")
 def query(sql: str | None, store: Path, tables: bool, **options: Any) -> None:
-    """Ask the store's tables in SQL: results, runs, sources, metrics, predictions, transfer, ...
+    """Ask the store's tables in SQL.
 
-    SQL is one SELECT in DuckDB's words; nothing can be changed by it. Files are read only when
-    their table is asked for.
+    They are results, runs, sources, metrics, predictions, transfer, ... SQL is one SELECT in
+    DuckDB's words; nothing can be changed by it. Files are read only when their table is asked for.
     """
     from raymtl.commands.query import ask, list_tables
 
@@ -75,7 +76,7 @@ def query(sql: str | None, store: Path, tables: bool, **options: Any) -> None:
     type=NEW_FOLDER,
     help="Keep the new record below this folder.",
 )
-@click.option("--device", help="Train there. [default: as recorded]")
+@click.option("--device", help="Where to train: cpu, cuda:0. [default: as recorded]")
 @click.option("--pdb", "debug", is_flag=True, help="Enter the debugger where something is raised.")
 @click.option(
     "--keep",
@@ -85,10 +86,11 @@ def query(sql: str | None, store: Path, tables: bool, **options: Any) -> None:
     "every:N, 3,10,25; several are joined by commas.",
 )
 def rerun(run: str, store: Path, **options: Any) -> None:
-    """Train RUN again in this process, without Ray, and compare every number with its record.
+    """Train RUN again without Ray; are its numbers the same?
 
-    Exit code 0 when all are equal, 1 when one differs; what the run raises is not caught. RUN is
-    named as for show.
+    It is trained in this process, for a debugger, and every number is held against its record. Exit
+    code 0 when all are equal, 1 when one differs; what the run raises is not caught. RUN is named
+    as for show.
     """
     from raymtl.commands.rerun import rerun as train_again
 
@@ -104,10 +106,11 @@ def rerun(run: str, store: Path, **options: Any) -> None:
     help="Also every kept epoch but the best of runs whose <sweep>/<run> matches; '*' for all.",
 )
 def prune(store: Path, yes: bool, epochs: str | None) -> None:
-    """List what may be removed from the store; with --yes, remove it.
+    """List what the store can do without; remove it.
 
-    That is: feature sets and fits that no sweep refers to, half-trained runs of finished sweeps,
-    Ray's scratch, and files set aside as damaged. Nothing that a record needs, or a sweep at work.
+    Nothing is removed without --yes. What is listed is: feature sets and fits that no sweep refers
+    to, half-trained runs of finished sweeps, Ray's scratch, and files set aside as damaged. Nothing
+    that a record needs, or a sweep at work.
     """
     from raymtl.commands.prune import prune as tidy
 
@@ -116,7 +119,14 @@ def prune(store: Path, yes: bool, epochs: str | None) -> None:
 
 @click.command()
 @on_sweep
-@click.option("--format", "form", type=click.Choice(["csv", "parquet"]), default="csv")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "parquet"]),
+    default="csv",
+    show_default=True,
+    help="Of each table.",
+)
 @click.option(
     "-o",
     "--output",
@@ -127,7 +137,10 @@ def prune(store: Path, yes: bool, epochs: str | None) -> None:
 @click.option("--metrics", is_flag=True, help="Also every epoch of every run.")
 @click.option("--predictions", is_flag=True, help="Also what was said of every test clip.")
 def export_results(sweep: Path, form: str, output: Path, **more: bool) -> None:
-    """Write SWEEP as tidy tables: results, runs, sources, labels, transfer, and their columns."""
+    """Write SWEEP as tidy CSV or Parquet tables.
+
+    They are results, runs, sources, labels and transfer; columns.csv says what their columns mean.
+    """
     from raymtl.commands.export_results import export_results as export
 
     wanted = [name for name, asked in more.items() if asked]
@@ -143,7 +156,10 @@ def export_results(sweep: Path, form: str, output: Path, **more: bool) -> None:
     "the store; where these are gone, by their scores.",
 )
 def tensorboard(sweep: Path, embeddings: bool) -> None:
-    """Lay SWEEP out for TensorBoard under short names; print the command that shows it."""
+    """Lay SWEEP out for TensorBoard under short names.
+
+    Prints the command that shows it. May be called again as the sweep goes on.
+    """
     from raymtl.commands.tensorboard import lay_out
 
     lay_out(sweep, embeddings, Console(highlight=False))
@@ -151,14 +167,17 @@ def tensorboard(sweep: Path, embeddings: bool) -> None:
 
 @click.command()
 @on_sweep
-@click.option("--to", type=click.Choice(["mlflow", "wandb"]), required=True)
+@click.option(
+    "--to", type=click.Choice(["mlflow", "wandb"]), required=True, help="Tracker to write to."
+)
 @click.option("--uri", help="MLflow's server. [default: $MLFLOW_TRACKING_URI]")
 @click.option("--project", help="Experiment or project to write to. [default: the sweep's name]")
 @click.option("--offline", is_flag=True, help="wandb: write files only, to be synchronised later.")
 def track(sweep: Path, to: str, **options: Any) -> None:
-    """Hand the finished runs of SWEEP to MLflow or Weights & Biases, each once.
+    """Hand SWEEP's runs to MLflow or Weights & Biases.
 
-    May be called again as the sweep goes on: it writes the runs that are not there yet.
+    Those are its finished runs, each once. May be called again as the sweep goes on: it writes the
+    runs that are not there yet.
     """
     from raymtl.commands.track import track as write
 
@@ -167,7 +186,7 @@ def track(sweep: Path, to: str, **options: Any) -> None:
 
 @click.command()
 @click.argument("sweep", required=False)
-@store_option("Where sweeps are looked for by name.", NEW_FOLDER)
+@store_option("Store that holds SWEEP.", NEW_FOLDER)
 @click.option("--budget", type=click.IntRange(1), help="Networks at most. [default: 1 to 6]")
 @click.option(
     "--only",
@@ -193,7 +212,7 @@ def track(sweep: Path, to: str, **options: Any) -> None:
 def relate(
     sweep: str | None, store: Path, published: Path | None, no_measuring: bool, **options: Any
 ) -> None:
-    """Show which tasks of SWEEP to train together, and what tells so beforehand.
+    """Show which tasks of SWEEP to train together.
 
     The best networks under a budget, predictors of gain beside what names alone tell, whether
     relations are the same under other features, networks and third tasks, and what explains scores.

@@ -32,6 +32,7 @@ def store_option(
         show_default=True,
         envvar="RAYMTL_STORE",
         type=kind,
+        metavar="DIRECTORY",
         help=meaning,
     )
 
@@ -45,5 +46,5 @@ def on_sweep(command: Any) -> Any:
 
         return command(find_sweep(sweep, store), **options)
 
-    store = store_option("Where sweeps are looked for by name.", NEW_FOLDER)
+    store = store_option("Store that holds SWEEP.", NEW_FOLDER)
     return click.argument("sweep")(store(found))
