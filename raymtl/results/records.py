@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from safetensors.torch import save_file
 
 from raymtl.durable import (
     file_digest,
@@ -78,6 +77,8 @@ def write_record(
     Raises:
         StoreError: when the folder cannot be written.
     """
+    from safetensors.torch import save_file  # reading records takes no torch
+
     heads = {task.name: task for task in tasks}
     try:
         (folder / CHECKPOINT).mkdir(parents=True, exist_ok=True)

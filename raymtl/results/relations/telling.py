@@ -21,7 +21,7 @@ from raymtl.results.relations.evaluation import (
 )
 from raymtl.results.relations.pairing import Between, pair_gains, pairs_of
 from raymtl.results.relations.probes import Probed
-from raymtl.results.relations.tasks import Facts, source_facts
+from raymtl.results.relations.tasks import Facts, SourceFacts
 from raymtl.results.state import SweepState
 from raymtl.results.transfer.gains import Gain
 from raymtl.results.transfer.inference import benjamini_hochberg
@@ -51,14 +51,15 @@ def told(
         several, its answer beside the best baseline. measures: rows of `columns` for what was
         measured between two sources under each. notes: sentences on what could not be used.
     """
-    facts = joined(source_facts(state), mean_facts(probed))
+    known = SourceFacts(state)
+    facts = joined(known.of(), mean_facts(probed))
     between = mean_between(probed)
     pairs, values = pairs_of(pair_gains(gains), facts, between)
     answer = evaluate(pairs, draws)
     settings, measures = [], []
     methods = sorted({(gain.how.extraction, gain.how.model) for gain in gains})
     for method in methods if len(methods) > 1 else ():
-        found = _setting(state, gains, [p for p in probed if p.method == method], method, draws)
+        found = _setting(known, gains, [p for p in probed if p.method == method], method, draws)
         settings.append(found[0])
         measures += found[1]
     return {
@@ -73,14 +74,14 @@ def told(
 
 
 def _setting(
-    state: SweepState,
+    known: SourceFacts,
     gains: Sequence[Gain],
     probed: Sequence[Probed],
     method: tuple[str, str],
     draws: int,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """One method by itself: gains, runs alone and measures under it; its row and its measures."""
-    facts = joined(source_facts(state, method), mean_facts(probed))
+    facts = joined(known.of(method), mean_facts(probed))
     between = mean_between(probed)
     pairs, values = pairs_of(pair_gains(gains, method), facts, between)
     answer = evaluate(pairs, 0, repeats=1)

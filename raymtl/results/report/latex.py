@@ -12,6 +12,7 @@ _SPECIAL = {
     "±": r"$\pm$", "−": r"$-$", "≈": r"$\approx$", "Δ": r"$\Delta$", "×": r"$\times$",
     "·": r"$\cdot$", "\n": " ", "\r": " ",
 }  # fmt: skip
+_ESCAPES = str.maketrans(_SPECIAL)
 ONE_PAGE = 45  # rows of a tabular; what is longer runs over pages
 
 
@@ -38,7 +39,7 @@ def latex_table(
 
 def escaped(text: str) -> str:
     """Text that LaTeX prints as it is."""
-    return "".join(_SPECIAL.get(character, character) for character in text)
+    return text.translate(_ESCAPES)
 
 
 def _floating(columns: str, caption: str, head: str, body: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 
 from raymtl.errors import StudyError
 from raymtl.results.transfer.drawn import Draws
@@ -61,8 +61,8 @@ def corrected_t(differences: Sequence[float], ratio: float, confidence: float = 
         return Interval(mean, mean, mean, 1.0, n)
     if error <= 1e-12 * abs(mean):  # coarse scores, few runs: their spread is not known to be zero
         return Interval(mean, None, None, None, n)
-    half = error * float(stats.t.ppf(0.5 + confidence / 2, n - 1))
-    p = 2 * float(stats.t.sf(abs(mean) / error, n - 1))
+    half = error * float(special.stdtrit(n - 1, 0.5 + confidence / 2))
+    p = 2 * float(special.stdtr(n - 1, -abs(mean) / error))
     return Interval(mean, mean - half, mean + half, p, n)
 
 
