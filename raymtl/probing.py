@@ -27,12 +27,8 @@ from raymtl.extraction.featureset import FeatureSet
 from raymtl.extraction.store import FeatureStore
 from raymtl.loading.inputs import Inputs
 from raymtl.results.records import PREDICTIONS
-from raymtl.results.relations.predictors.gradients import (
-    Affinity,
-    gradient_cosine,
-    lookahead,
-    overlap,
-)
+from raymtl.results.relations.predictors.affinity import Affinity, overlap
+from raymtl.results.relations.predictors.gradients import gradient_cosine, lookahead
 from raymtl.results.relations.predictors.networks import linear_cka, linear_probe
 from raymtl.results.relations.predictors.sounds import frechet_distance, spectral_facts
 from raymtl.results.relations.probes import (

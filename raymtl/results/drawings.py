@@ -12,7 +12,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from raymtl.results.curves import Curve, Doubles
-from raymtl.results.tensorboard import png
+from raymtl.results.pictures import png
 
 WIDTH, HEIGHT = 640, 260  # of a chart, SVG units
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 34  # margins of the plot within it

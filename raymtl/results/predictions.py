@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from raymtl.tasks import Bools, Floats, Targets, Task
+if TYPE_CHECKING:
+    from raymtl.tasks import Bools, Floats, Targets, Task
 
 SCHEMA = pa.schema(
     [

@@ -29,9 +29,9 @@ from raymtl.errors import StoreError
 from raymtl.faults import fault_point
 from raymtl.kept import BEST_WEIGHTS, epoch_file
 from raymtl.results.predictions import predictions_table
-from raymtl.tasks import Scores, Task
 
 if TYPE_CHECKING:
+    from raymtl.tasks import Scores, Task
     from raymtl.training.outcome import HistoryRow, Outcome
 
 FORMAT = 1  # of record.json; raise it when the meaning of a key changes

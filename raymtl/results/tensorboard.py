@@ -8,7 +8,6 @@ nothing to leak in a process that trains hundreds of runs. Tags are short and gr
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import time
@@ -27,6 +26,7 @@ from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from raymtl.results.labelled import hparam_summaries, label_values
+from raymtl.results.pictures import png
 from raymtl.tasks import Task
 
 if TYPE_CHECKING:
@@ -140,12 +140,6 @@ def confusion_image(confusion: npt.NDArray[np.int64]) -> Image.Image:
     pixels = np.round(255 + share * (_DARK - 255)).astype(np.uint8)
     side = max(1, min(24, _LONGEST // len(confusion)))
     return Image.fromarray(pixels.repeat(side, axis=0).repeat(side, axis=1))
-
-
-def png(image: Image.Image) -> bytes:
-    sink = io.BytesIO()
-    image.save(sink, format="png", compress_level=6)
-    return sink.getvalue()
 
 
 def _image(tag: str, confusion: npt.NDArray[np.int64]) -> Summary.Value:

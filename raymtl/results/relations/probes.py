@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from raymtl.durable import open_sealed, seal, write_durably
 from raymtl.errors import StoreError
 from raymtl.results.records import Record
-from raymtl.results.relations.predictors.gradients import Affinity
+from raymtl.results.relations.predictors.affinity import Affinity
 from raymtl.results.relations.tasks import Facts, alone
 from raymtl.results.state import SweepState
 

@@ -31,7 +31,7 @@ def relations_report(
         missing: sentences. sources: names. facts: source -> fact -> number. gains: rows {main,
         partner, gain}. grouping: as `choices`. predictors: as `telling.told`. consistency: rows of
         `consistency.Agreement`. variance: rows of `variance.Share` with source and task.
-        affinities: rows of `gradients.Affinity` with note, extraction and model. reasons: part ->
+        affinities: rows of `affinity.Affinity` with note, extraction and model. reasons: part ->
         why there is nothing in it.
     """
     if measures is None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.nn import functional
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Doubles = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -41,7 +43,9 @@ class Draws:
         return np.ascontiguousarray(self.counts[self.member].T)
 
     @cached_property
-    def _blocks(self) -> tuple[torch.Tensor, ...]:
+    def _blocks(self) -> tuple[Tensor, ...]:
+        import torch  # takes a second, and few sweeps have one fixed test set
+
         starts = range(0, self.counts.shape[1], _WIDTH)
         parts = (np.ascontiguousarray(self.counts[:, at : at + _WIDTH]) for at in starts)
         return tuple(map(torch.from_numpy, parts))
@@ -51,6 +55,9 @@ class Draws:
 
         clips: the clips of all bags, one bag after another. starts: (bags,) where each begins.
         """
+        import torch
+        from torch.nn import functional
+
         members = torch.from_numpy(self.member[clips])
         begins = torch.from_numpy(starts)
         for block in self._blocks:

@@ -8,13 +8,9 @@ import torch
 from scipy import linalg, stats
 from torch.nn.functional import cosine_similarity
 
+from raymtl.results.relations.predictors.affinity import Affinity, overlap
 from raymtl.results.relations.predictors.curves import logarithm, slopes
-from raymtl.results.relations.predictors.gradients import (
-    Affinity,
-    gradient_cosine,
-    lookahead,
-    overlap,
-)
+from raymtl.results.relations.predictors.gradients import gradient_cosine, lookahead
 from raymtl.results.relations.predictors.labels import label_facts
 from raymtl.results.relations.predictors.networks import linear_cka, linear_probe
 from raymtl.results.relations.predictors.sounds import frechet_distance, spectral_facts

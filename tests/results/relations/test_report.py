@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
@@ -19,7 +25,7 @@ from raymtl.results.relations.grouping import all_groups
 from raymtl.results.relations.pairing import pair_gains, pairs_of
 from raymtl.results.relations.probes import Probed
 from raymtl.results.relations.report import relations_report
-from raymtl.results.relations.tasks import source_facts
+from raymtl.results.relations.tasks import SourceFacts, source_facts
 from raymtl.results.state import SweepState, read_sweep
 from raymtl.results.transfer.gains import Gain, How, Pair, What, gains
 from raymtl.tasks import OneOf
@@ -51,8 +57,19 @@ def sweep(folder: Path, skill: Skill = helped_by_a, seeds: int = 2, models: int 
     return read_sweep(folder)
 
 
-def test_a_sweep_is_told_in_plain_data(tmp_path: Path) -> None:
-    state = sweep(tmp_path)
+@pytest.fixture(scope="module")
+def two_models(tmp_path_factory: pytest.TempPathFactory) -> SweepState:
+    """Read, not changed."""
+    return sweep(tmp_path_factory.mktemp("two-models"))
+
+
+@pytest.fixture(scope="module")
+def one_model(tmp_path_factory: pytest.TempPathFactory) -> SweepState:
+    return sweep(tmp_path_factory.mktemp("one-model"), models=1)
+
+
+def test_a_sweep_is_told_in_plain_data(two_models: SweepState) -> None:
+    state = two_models
     found = relations_report(state, draws=23)
     json.dumps(found)  # plain, and without NaN
     assert "NaN" not in json.dumps(found)
@@ -74,8 +91,8 @@ def test_a_sweep_is_told_in_plain_data(tmp_path: Path) -> None:
     assert found["predictors"]["families"]
 
 
-def test_facts_are_those_of_the_runs_alone(tmp_path: Path) -> None:
-    state = sweep(tmp_path, models=1)
+def test_facts_are_those_of_the_runs_alone(one_model: SweepState) -> None:
+    state = one_model
     facts = source_facts(state)
     assert {name: facts[name]["classes"] for name in "abcd"} == {"a": 3, "b": 4, "c": 5, "d": 6}
     scores = [r["value"] for r in state.results.to_pylist() if (r["combination"], r["metric"],
@@ -91,8 +108,35 @@ def test_facts_are_those_of_the_runs_alone(tmp_path: Path) -> None:
     assert (numbers > 0).tolist() == pairs.gains.tolist()
 
 
-def test_more_that_is_known_enters(tmp_path: Path) -> None:
-    state = sweep(tmp_path, models=1)
+def test_a_report_needs_neither_torch_nor_scikit_learn() -> None:
+    """They take seconds to load."""
+    code = "import sys, raymtl.results.report; print(sorted({'sklearn', 'torch'} & {*sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_each_run_alone_is_read_once(
+    two_models: SweepState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: Counter[str] = Counter()
+    table = pq.read_table
+
+    def counted(path: Path, **more: object) -> pa.Table:
+        read[f"{path.parent.name} {path.name}"] += 1
+        return table(path, **more)
+
+    monkeypatch.setattr(pq, "read_table", counted)
+    facts = SourceFacts(two_models)
+    methods = [("LogMel()", "SharedDnn()"), ("LogMel()", "SharedCnn()")]
+    found = [facts.of(method) for method in (None, *methods, *methods)]
+    assert set(read.values()) == {1}
+    assert found[1] == source_facts(two_models, methods[0]) == found[3]
+    both = [one["a"]["score alone"] for one in found[:3]]
+    assert both[0] == pytest.approx(np.mean(both[1:]))
+
+
+def test_more_that_is_known_enters(one_model: SweepState) -> None:
+    state = one_model
     known = pair_gains(gains(state.results, dict.fromkeys("abcd", "uar")))
     probed = Probed(
         {name: {"level": -float(at)} for at, name in enumerate("abcd")},
@@ -177,8 +221,8 @@ def test_nothing_yet(tmp_path: Path) -> None:
     assert "No pair of sources was trained" in found["reasons"]["gains"]
 
 
-def test_the_command_fits_80_columns(tmp_path: Path) -> None:
-    sweep(tmp_path)
+def test_the_command_fits_80_columns(two_models: SweepState, tmp_path: Path) -> None:
+    shutil.copytree(two_models.sweep, tmp_path, dirs_exist_ok=True)
     sink = io.StringIO()
     show_relations(tmp_path, None, Console(file=sink, width=80))
     text = sink.getvalue()

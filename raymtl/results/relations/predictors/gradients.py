@@ -6,43 +6,12 @@ as much of the recordings as of the tasks: so the overlap is always told with th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 Loss = Callable[[], Tensor]
-USABLE, NOISE = 0.4, 0.3  # overlap above and below, Zhang & Cheng, arXiv 2604.07848
-
-
-@dataclass(frozen=True)
-class Affinity:
-    """One ordered pair.
-
-    cosine: of the two gradients of the shared weights; None where one is zero.
-    lookahead: 1 - loss of `main` after a step on `partner` over its loss before; above 0 helps.
-    overlap: shared recordings over all recordings of both.
-    """
-
-    main: str
-    partner: str
-    cosine: float | None
-    lookahead: float | None
-    overlap: float
-
-    @property
-    def note(self) -> str:
-        """How far it may be trusted."""
-        if self.overlap == 0:
-            return "not interpretable"
-        return "noisy" if self.overlap < NOISE else "" if self.overlap > USABLE else "doubtful"
-
-
-def overlap(one: Collection[str], other: Collection[str]) -> float:
-    """Share of recordings that both have, of those that either has; 0 for none at all."""
-    both, either = set(one) & set(other), set(one) | set(other)
-    return len(both) / len(either) if either else 0.0
 
 
 def gradient_cosine(one: Loss, other: Loss, shared: Sequence[Tensor]) -> float | None:
