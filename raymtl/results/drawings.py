@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 from collections.abc import Sequence
 
@@ -35,8 +36,32 @@ def curves_chart(curves: Sequence[tuple[int, str, Curve]], metric: str) -> Marku
     parts = [_axes(across, up, ticks, metric)]
     parts += [_curve(style, name, found, across, up) for style, name, found in curves]
     return Markup(
-        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
-    ).format(WIDTH, HEIGHT, f"Validation {metric} by epoch", Markup("").join(parts))
+        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}" '
+        'data-curves="{}">{}</svg>'
+    ).format(
+        *(WIDTH, HEIGHT, f"Validation {metric} by epoch", _told(curves)), Markup("").join(parts)
+    )
+
+
+def _told(curves: Sequence[tuple[int, str, Curve]]) -> str:
+    """The numbers of the curves and where the plot lies, as JSON for the page's script."""
+    known = [
+        {
+            "name": name,
+            "runs": found.runs,
+            **{part: [round(v, 4) for v in values.tolist()] for part, values in _kept(found)},
+        }
+        for _, name, found in curves
+    ]
+    epochs = sorted({epoch for _, _, found in curves for epoch in dict(_kept(found))["epochs"]})
+    place = {"left": LEFT, "right": WIDTH - RIGHT, "top": TOP, "bottom": HEIGHT - BOTTOM}
+    return json.dumps({"epochs": epochs, "curves": known, **place})
+
+
+def _kept(found: Curve) -> list[tuple[str, Doubles]]:
+    """Epochs, means and deviations that are drawn, by name."""
+    keep = np.unique(np.linspace(0, len(found.epochs) - 1, _POINTS).round().astype(int))
+    return [(part, getattr(found, part)[keep]) for part in ("epochs", "mean", "deviation")]
 
 
 def whisker(mean: float, deviation: float | None, span: float) -> Markup:
@@ -106,8 +131,7 @@ def _axes(across: _Scale, up: _Scale, ticks: Sequence[float], metric: str) -> Ma
 
 
 def _curve(style: int, name: str, found: Curve, across: _Scale, up: _Scale) -> Markup:
-    keep = np.unique(np.linspace(0, len(found.epochs) - 1, _POINTS).round().astype(int))
-    epochs, mean, deviation = (v[keep] for v in (found.epochs, found.mean, found.deviation))
+    epochs, mean, deviation = (values for _, values in _kept(found))
     band = Markup("")
     if deviation.any():
         edge = [

@@ -14,6 +14,7 @@ from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 from rich.console import Console
@@ -423,3 +424,28 @@ def test_commands_of_a_cell_are_whole(tmp_path: Path) -> None:
     assert "--data DATA" in commands(tmp_path, command=said, study="s.py")
     assert "in place of <code>DATA" in (tmp_path / "report" / "index.html").read_text()
     assert "--data" not in commands(tmp_path, command=said, study="s.py", miniature=True, data="x")
+
+
+def test_the_answer_is_what_the_tables_say(sweep: Path) -> None:
+    """Counted anew by DuckDB from the files of the tables."""
+    page = write_report(sweep)
+    folder = page.parent / "tables"
+    rows = f"read_parquet('{folder}/transfer-over-methods.parquet')"
+    counts = dict(duckdb.sql(f"select verdict, count(*) from {rows} group by 1").fetchall())
+    tasks = duckdb.sql(f"select distinct source, task from {rows}").fetchall()
+    said = re.search(r'<p class="lead">(.*?)</p>', page.read_text())
+    assert said
+    assert re.match(rf"{len(tasks)} tasks, {sum(counts.values())} comparisons ", said[1])
+    for verdict, words in (("helps", "help,"), ("hurts", "hurt,"), ("inconclusive", "cannot")):
+        assert f" {counts.get(verdict, 0)} {words}" in said[1]
+    wanted = duckdb.sql(
+        "select source, task, max(gain), median((high - low) / 2), count_if(verdict = 'helps') "
+        f"from {rows} group by all order by all"
+    ).fetchall()
+    found = duckdb.sql(
+        "select source, task, gain, median_half_width, helps "
+        f"from read_parquet('{folder}/answer.parquet') order by all"
+    ).fetchall()
+    assert [row[:2] for row in found] == [row[:2] for row in wanted]
+    for one, other in zip(found, wanted, strict=True):
+        assert one[2:] == pytest.approx(other[2:])

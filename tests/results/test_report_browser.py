@@ -26,6 +26,8 @@ from tests.results.synthetic import TASKS, add_run, cells, outcome, write_plan
 pytestmark = needs_chromium
 HOSTILE = "<script>document.title='broken in'</script><img src=x onerror=\"document.title='in'\">"
 PAUSE = "new Promise(after => setTimeout(after, 300))"
+OPENED = f"document.querySelectorAll('details').forEach(d => {{ d.open = true; }}); {PAUSE}"
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 NAMES = ("fsdd.digit", "ravdess.emotion", f"x.{HOSTILE}")
 
 
@@ -100,8 +102,7 @@ def test_nothing_complains_and_every_plot_is_drawn(
     assert browser.ask(f"{shown}.length") >= 3  # curves of the chosen task, costs, trees
     empty = f"{shown}.filter(s => !s.querySelector('path, circle') || s.getBBox().width < 50)"
     assert browser.ask(f"{empty}.length") == 0
-    wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert browser.ask(wider) == 0  # only tables scroll sideways
+    assert browser.ask(WIDER) == 0  # only tables scroll sideways
     pixels = np.asarray(Image.open(browser.picture(tmp_path / "page.png")).convert("L"))
     assert (np.median(pixels) < 80) == dark
     assert len(np.unique(pixels)) > 30
@@ -190,6 +191,8 @@ def test_a_table_is_saved_from_the_page_alone(browser: Browser, page: Path, tmp_
     shutil.copy(page, moved)
     browser.open(moved)
     browser.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    browser.ask("document.querySelectorAll('#costs details').forEach(d => { d.open = true; })")
+    browser.ask(PAUSE)
     for name in ("costs.csv", "costs.parquet", "costs.tex"):
         browser.ask(f"document.querySelector('a[download=\"{name}\"]').click()")
         for _ in range(200):
@@ -239,7 +242,7 @@ def test_axe_finds_nothing(
     axe = files("axe_core_python").joinpath("axe.min.js").read_text()
     for one in (page, compared, bare):
         browser.open(one, width=width, dark=dark)
-        browser.ask("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        browser.ask(OPENED)
         browser.ask(f"{axe}; 0")
         found = browser.ask(
             f"axe.run(document, {{runOnly: {json.dumps(rules)}}}).then(r => JSON.stringify({{"
@@ -265,3 +268,56 @@ def test_one_task_is_shown_at_first_and_the_scores_can_be_filtered(
         "s.dispatchEvent(new Event('input')); })()"
     )
     assert browser.ask(count).split()[0] == str(int(whole[0]) // 2)
+
+
+def test_what_is_folded_up_is_drawn_when_opened(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    rows = "document.querySelector('#table-transfer')?.querySelectorAll('tbody tr').length ?? 0"
+    assert browser.ask(rows) == 0
+    browser.ask("document.querySelectorAll('#verdicts details').forEach(d => { d.open = true; })")
+    browser.ask(PAUSE)
+    written = (page.parent / "tables" / "transfer.csv").read_text().count("\n") - 1
+    assert browser.ask(rows) == written > 10
+    panels = "document.querySelectorAll('.panel h3').length"
+    assert browser.ask(panels) == 1
+    choose = "(v => { const s = document.getElementById('task-chooser'); s.value = v;"
+    browser.ask(f"{choose} s.dispatchEvent(new Event('input')); }})('')")
+    assert browser.ask(panels) == 3
+    assert browser.errors == []
+
+
+def test_curves_are_read_with_keys_and_left_out(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    chart = "document.querySelector('svg[data-curves]')"
+    told = json.loads(browser.ask(f"{chart}.dataset.curves"))
+    browser.ask(f"{chart}.focus()")
+    for key, epoch in (("Home", told["epochs"][0]), ("ArrowRight", told["epochs"][1])):
+        browser.press(key)
+        words = browser.ask(f"{chart}.getAttribute('aria-valuetext')")
+        values = [c["mean"][c["epochs"].index(epoch)] for c in told["curves"]]
+        assert words.startswith(f"epoch {epoch:g}\n")
+        assert [float(v) for v in re.findall(r": (\d\.\d+)", words)] == pytest.approx(
+            values, abs=1e-3
+        )
+        assert browser.ask("document.getElementById('tip').textContent") == words
+    browser.ask("document.querySelector('.legend input').click()")
+    words = browser.ask(f"{chart}.getAttribute('aria-valuetext')")
+    assert words.count("\n") == len(told["curves"]) - 1
+    assert browser.ask(f"getComputedStyle({chart}.querySelector('g')).display") == "none"
+
+
+def test_paper_hides_controls_and_shows_what_was_folded_up(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    browser.ask("window.dispatchEvent(new Event('beforeprint'))")
+    browser.ask(PAUSE)
+    shown = "[...document.querySelectorAll('{}')].filter(e => e.getClientRects().length).length"
+    controls = "nav, select, input, button, .links, .skip"
+    assert browser.ask(shown.format(controls)) == 0
+    assert browser.ask(shown.format(".panel")) == 3
+    folded = "[...document.querySelectorAll('details:not([open])')]"
+    rows = f"{folded}.map(d => (d.querySelector('template')?.content ?? d).querySelectorAll('tr'))"
+    assert browser.ask(f"{rows}.filter(r => r.length <= 150).length") == 0
+    browser.ask("window.dispatchEvent(new Event('afterprint'))")
+    browser.call("Emulation.setEmulatedMedia", media="")
+    assert browser.ask(f"{folded}.length") > 3

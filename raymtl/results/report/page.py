@@ -9,6 +9,7 @@ from raymtl.results.report import facts
 from raymtl.results.report.again import again, cell_command, setting
 from raymtl.results.report.answers import judged, verdicts
 from raymtl.results.report.costs import costs
+from raymtl.results.report.headline import headline
 from raymtl.results.report.leakage import leakage
 from raymtl.results.report.related import related
 from raymtl.results.report.scores import best_cells, ranked_rows, score_rows
@@ -27,6 +28,7 @@ def page(state: SweepState) -> Row:
     ranked, missing, rules = ranked_rows(state), {}, Rules()
     rows = [row for _, found in ranked for row in found]
     found, missing["verdicts"] = attempted("Verdicts", judged, state, rules)
+    brief, missing["headline"] = attempted("The answer", headline, found, names)
     spent, missing["costs"] = attempted("Costs", costs, state, rows, names)
     shared, missing["leakage"] = attempted("Counts of leaks", leakage, state)
     said, missing["relations"] = attempted("Relations between tasks", relations_report, state)
@@ -35,6 +37,7 @@ def page(state: SweepState) -> Row:
         **_facts(state),
         **_again(state),
         "missing_parts": missing,
+        "headline": brief,
         "verdicts": verdicts(found, names, rules) if found else None,
         "costs": spent,
         "leakage": shared,
