@@ -109,6 +109,10 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "updates": "updates on this source, as a multiple of those alone",
         "clips": "training and validation clips of this source, as a multiple of those "
         "alone: below 1 where leaks='drop' left some out",
+        "seconds": "mean wall time of training and scoring with partners",
+        "base_seconds": "that alone",
+        "epochs": "mean epochs until validation had 95 % of the score that was kept, with partners",
+        "base_epochs": "those alone",
         "score": "mean with partners",
         "base": "mean alone",
         "gain": "score minus base, signed so that more is better",

@@ -23,10 +23,14 @@ _COLUMNS = {
     "what": "Task", "partners": "With", "method_": "Method", "n": "n", "base": "Alone",
     "gain": "Gain, points", "low": "Low", "high": "High", "relative": "Relative, %", "p": "p",
     "p_holm": "p, Holm", "q": "q, BH", "verdict": "Verdict", "method": "Interval by",
+    "seconds": "Seconds", "base_seconds": "Seconds alone", "epochs": "Epochs to 95%",
+    "base_epochs": "Epochs alone",
 }  # fmt: skip
 _OVER = {"what": "Task", "partners": "With", "control": "Over control"} | {
     key: head for key, head in _COLUMNS.items() if key not in ("what", "partners", "relative")
-} | {"base": "Control"}  # fmt: skip
+} | {
+    "base": "Control", "base_seconds": "Seconds, control", "base_epochs": "Epochs, control"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,10 @@ def _row(row: Row, names: Names) -> Row:
         "base": f"{row['base']:.3f}",
         "relative": None if row["relative"] is None else points(row["relative"]),
         **{name: points(row[name]) for name in ("gain", "low", "high")},
+    }
+    changed |= {
+        name: None if row[name] is None else f"{row[name]:.1f}"
+        for name in ("seconds", "base_seconds", "epochs", "base_epochs")
     }
     if row["control"]:
         changed["partners"] = f"{row['partners']} ({row['control']})"

@@ -22,6 +22,7 @@ from raymtl.results.transfer.inference import (
     holm,
     over_seeds,
 )
+from raymtl.results.transfer.spent import reached_epochs, spent
 from raymtl.results.transfer.verdicts import ROPE, delta_m, verdict
 
 SCHEMA = pa.schema(
@@ -38,6 +39,10 @@ SCHEMA = pa.schema(
         ("folds", pa.int64()),
         ("updates", pa.float64()),
         ("clips", pa.float64()),
+        ("seconds", pa.float64()),
+        ("base_seconds", pa.float64()),
+        ("epochs", pa.float64()),
+        ("base_epochs", pa.float64()),
         ("score", pa.float64()),
         ("base", pa.float64()),
         ("gain", pa.float64()),
@@ -51,7 +56,6 @@ SCHEMA = pa.schema(
         ("verdict", pa.string()),
     ]
 )
-_NO_LABELS = "labels of one test set are not resampled"
 _NO_SPREAD = "no interval: the differences do not tell their spread"
 CORRECTED, CLUSTERED = "corrected t", "cluster bootstrap"
 ONE_SEED = f"{CLUSTERED}, one seed: no claim"
@@ -85,7 +89,9 @@ def transfer_table(state: SweepState, rules: Rules | None = None, labels: bool =
         score, base: means with and without partners. gain, low, high: in units of the metric, with
         minus without. updates: how often the source's clips were seen, over the same without (1
         where the comparison is fair). clips: as that, of training and validation clips; below 1
-        where ``leaks="drop"`` left some out beside a partner. p_holm, q: null where p is.
+        where ``leaks="drop"`` left some out beside a partner. seconds, base_seconds, epochs,
+        base_epochs: of `spent`, with and without partners; null for labels and where not recorded.
+        p_holm, q: null where p is.
     """
     rules = rules or Rules()
     metrics = {task: state.primary(task) for task in state.tasks}
@@ -114,14 +120,14 @@ def judged_table(
     """Gains with intervals, adjusted p values and verdicts: columns of `SCHEMA`."""
     sizes, fixed = _sizes(state), _fixed_sources(state)
     alike = [gain for gain in found if gain.folds == 1 or gain.what.source in fixed]
-    sets = [_NO_LABELS] * len(alike) if labels else fixed_sets(state, rules.draws).of(alike)
-    of = {id(gain): one for gain, one in zip(alike, sets, strict=True)}
+    of = {id(g): _on_one_set(g, one) for g, one in fixed_sets(state, rules.draws).of(alike)}
     judged = [
-        (gain, *(_on_one_set(gain, of[id(gain)]) if id(gain) in of else _over_folds(gain, sizes)))
-        for gain in found
+        (gain, *(of[id(gain)] if id(gain) in of else _over_folds(gain, sizes))) for gain in found
     ]
     rows = _rows(judged, rules, labels)
+    reached = {} if labels else reached_epochs(state, found)
     for row, gain in zip(rows, found, strict=True):
+        row |= {} if labels else spent(state, gain, reached)
         row["updates"] = _over_base(gain, state, "passes")
         row["clips"] = _over_base(gain, state, "train", "validation")
     return pa.Table.from_pylist(rows, schema=SCHEMA)

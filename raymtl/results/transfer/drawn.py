@@ -81,6 +81,28 @@ def _recalls(hits: Singles, support: Singles) -> Doubles:
     return found
 
 
+def drawn_f1(truth: Ints, decided: Ints, labels: int, draws: Draws) -> Doubles:
+    """F1 of each label in each draw, (labels, draws); NaN where no clip drawn has the label.
+
+    truth, decided: clip * labels + label of every label that a clip has, and that it was said to
+    have; each once.
+    """
+    right = decided[np.isin(decided, truth)]
+    clusters = len(draws.counts)
+
+    def counts(pairs: Ints) -> Singles:
+        clip, label = np.divmod(pairs, labels)
+        held = np.bincount(label * clusters + draws.member[clip], minlength=labels * clusters)
+        found: Singles = held.reshape(labels, clusters).astype(np.float32) @ draws.counts
+        return found
+
+    support = counts(truth)
+    both = np.maximum(support + counts(decided), 1)
+    f1: Doubles = np.divide(2 * counts(right), both, dtype=np.float64)
+    f1[support == 0] = np.nan
+    return f1
+
+
 def drawn_map(scores: npt.NDArray[np.floating], truth: Bools, draws: Draws) -> Doubles:
     """Mean average precision in each draw: (N, K) scores and flags, to (draws,).
 

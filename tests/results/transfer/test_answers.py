@@ -15,13 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 from scipy import stats
+from sklearn.metrics import f1_score
 
 from raymtl.results.report import write_report
 from raymtl.results.state import SweepState, read_sweep
 from raymtl.results.terminal import verdict_table
 from raymtl.results.transfer.answers import Rules, delta_table, transfer_table
 from raymtl.results.transfer.gains import gains
-from raymtl.results.transfer.inference import corrected_t, holm
+from raymtl.results.transfer.inference import clip_draws, corrected_t, holm, over_seeds
 from tests.results.synthetic import TASKS, add_run, cells, outcome, write_plan
 
 NAMES = ("fsdd.digit", "ravdess.emotion")
@@ -129,6 +130,33 @@ def test_labels_are_screened(tmp_path: Path) -> None:
     assert sum(row["verdict"] == "helps" for row in digits) >= 8
     plain = stats.false_discovery_control([row["p"] for row in rows])
     assert [row["q"] for row in rows] == pytest.approx(list(plain))
+
+
+def test_labels_of_one_test_set_are_resampled(tmp_path: Path) -> None:
+    """Intervals of the labels' own F1, against clips drawn and counted one draw after another."""
+    state = sweep(tmp_path, helps_digit, 1, 3)
+    rows = transfer_table(state, Rules(draws=100), labels=True).to_pylist()
+    assert {row["method"] for row in rows} == {"cluster bootstrap"}
+    assert {row["verdict"] for row in rows if row["source"] == "fsdd.digit"} == {"helps"}
+    row = next(row for row in rows if row["label"] == "7")
+    (gain,) = [g for g in gains(state.results, {}, labels=True) if g.what.label == "7"]
+    found = np.array([_f1(tmp_path, p.run) - _f1(tmp_path, p.base_run) for p in gain.pairs])
+    assert row["gain"] == pytest.approx(found[:, 0].mean(), abs=1e-6)
+    expected = over_seeds(found, 200)
+    assert (row["low"], row["high"], row["p"]) == pytest.approx(
+        (expected.low, expected.high, expected.p), abs=1e-9
+    )
+
+
+def _f1(folder: Path, run: str) -> np.ndarray:
+    """F1 of the digit 7 on the whole test set and each draw, with clips written out."""
+    table = pq.read_table(folder / "runs" / run / "predictions.parquet")
+    rows = [r for r in table.to_pylist() if r["task"] == "digit" and r["truth"] is not None]
+    rows.sort(key=lambda r: r["id"])
+    truth, said = (np.array([r[key] == ["7"] for r in rows]) for key in ("truth", "decision"))
+    draws = clip_draws(tuple(r["id"] for r in rows), 100, 0)
+    each = (np.repeat(np.arange(len(rows)), w.astype(int)) for w in draws.weights)
+    return np.array([f1_score(truth[i], said[i]) for i in each])
 
 
 def test_clips_left_out_for_a_partner_are_said(tmp_path: Path) -> None:

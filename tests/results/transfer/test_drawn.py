@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, r2_score, recall_score
+from sklearn.metrics import average_precision_score, f1_score, r2_score, recall_score
 
-from raymtl.results.transfer.drawn import Draws, drawn_map, drawn_r2, drawn_uar
+from raymtl.results.transfer.drawn import Draws, drawn_f1, drawn_map, drawn_r2, drawn_uar
 from raymtl.results.transfer.inference import clip_draws
 from raymtl.tasks.metrics import mean_average_precision
 
@@ -85,6 +85,21 @@ def test_map_is_scikit_learns(clusters: int) -> None:
             if weights[truth[:, k]].any()
         ]
         assert value == pytest.approx(np.mean(each), abs=1e-12)
+
+
+@pytest.mark.parametrize("clusters", [50, 8])
+def test_f1_is_scikit_learns(clusters: int) -> None:
+    """With a label that nobody is said to have, and one that some draws lack."""
+    rng = np.random.default_rng(2)
+    truth, decided = rng.random((2, 50, 4)) > 0.6
+    truth[:, 3], decided[:, 2] = np.arange(50) == 7, False
+    draws = some_draws(50, clusters)
+    found = drawn_f1(np.flatnonzero(truth), np.flatnonzero(decided), 4, draws)
+    assert np.isnan(found[3]).any()
+    for values, weights in zip(found.T, draws.weights, strict=True):
+        each = f1_score(truth, decided, average=None, sample_weight=weights, zero_division=0.0)
+        lacking = [not weights[truth[:, k]].any() for k in range(4)]
+        np.testing.assert_allclose(values, np.where(lacking, np.nan, each), rtol=0, atol=1e-12)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 30), st.integers(1, 5), st.integers(1, 8))
