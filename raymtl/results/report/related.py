@@ -33,7 +33,7 @@ def related(said: Mapping[str, Any]) -> list[Row]:
         "predictors": _predictors(said["predictors"]),
         "affinities": [("affinities", "Gradients of two tasks", said["affinities"], _AFFINITY)],
         "consistency": [
-            ("consistency", "Agreement between settings", _flat(said["consistency"]), _AGREEMENT)
+            ("consistency", "Agreement between settings", said["consistency"], _AGREEMENT)
         ],
         "variance": [("variance", "Shares of variance", said["variance"], _SHARE)],
         "facts": [("facts", "Facts of the sources", _facts(said["facts"]), None)],
@@ -43,6 +43,8 @@ def related(said: Mapping[str, Any]) -> list[Row]:
     if said["affinities"]:
         words["affinities"].append(_AFFINITIES)
     words["missing"] = list(said["missing"])
+    if said["facts"]:
+        words["facts"].append(_FACTS)
     found = [_section(part, words[part], tables.get(part, [])) for part in _PARTS]
     return [section for section in found if section["words"] or section["tables"]]
 
@@ -60,6 +62,10 @@ _AFFINITIES = (
     "In the trained network of each pair. Of tasks that share no recordings, gradients tell the "
     "recordings apart as much as the tasks: not interpretable."
 )
+_FACTS = (
+    "Of runs alone. Labels are counted over the clips that were tested: all clips where every fold "
+    "was run. Level and centroid of sounds are known under log-mel extractions alone."
+)
 _AFFINITY = {
     "main": "Task", "partner": "Partner", **_METHOD, "cosine": "Cosine",
     "lookahead": "Lookahead", "overlap": "Shared recordings", "note": "Note",
@@ -68,6 +74,7 @@ _AGREEMENT = {
     "axis": "What differs", "one": "One", "other": "Other", "entries": "Pairs", "rho": "Spearman",
     "p": "p", "across": "One repetition and another", "ceiling": "The same, one setting",
 }  # fmt: skip
+_SIDES = ("one", "other")  # of an agreement, each a setting
 _SHARE = {
     "source": "Source", "task": "Task", "axis": "Axis", "levels": "Levels",
     "degrees": "Degrees of freedom", "share": "Share (eta squared)", "omega": "Omega squared",
@@ -149,15 +156,20 @@ def _facts(facts: Mapping[str, Mapping[str, float]]) -> list[Row]:
 
 def _flat(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Settings as words: extraction, model and, where there is one, the third task."""
-    sides = ("one", "other")
-    return [{**row, **{s: ", ".join(filter(None, row[s].values())) for s in sides}} for row in rows]
+    return [
+        {
+            name: ", ".join(filter(None, value.values())) if name in _SIDES else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
 
 
 def _section(part: str, words: Sequence[str], tables: Sequence[_Table]) -> Row:
     section: Row = {"title": _PARTS[part], "words": list(words), "tables": [], "data": {}}
     for name, caption, rows, heads in tables:
         if rows:
-            table = _tabled(rows)
+            table = _tabled(_flat(rows))
             section["data"][f"relations-{name}"] = table
             section["tables"].append(
                 shown(f"relations-{name}", caption, table, heads, _drawn(rows))
@@ -167,9 +179,13 @@ def _section(part: str, words: Sequence[str], tables: Sequence[_Table]) -> Row:
 
 def _drawn(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     """The rows with short names of extractions and models; the files have whole ones."""
-    kinds = [kind for kind in _METHOD if kind in rows[0]]
-    names = {kind: short([row[kind] for row in rows]) for kind in kinds}
-    return [{**row, **{kind: names[kind][row[kind]] for kind in kinds}} for row in rows]
+    settings = [*rows, *(row[side] for row in rows for side in _SIDES if side in row)]
+    names = {k: short([str(s[k]) for s in settings if k in s]) for k in _METHOD}
+
+    def brief(of: Mapping[str, Any]) -> Row:
+        return {**of, **{kind: names[kind][of[kind]] for kind in _METHOD if kind in of}}
+
+    return _flat([{**brief(row), **{s: brief(row[s]) for s in _SIDES if s in row}} for row in rows])
 
 
 def _tabled(rows: Any) -> pa.Table:
