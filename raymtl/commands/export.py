@@ -73,6 +73,7 @@ def _waves(folder: Path) -> dict[str, tuple[Floats, int]]:
         try:
             wave, rate = soundfile.read(folder / name, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            raise StudyError(f"{folder / name}: {error.error_string} Leave it out.") from error
+            said = f"no readable recording; libsndfile says: {error.error_string}"
+            raise StudyError(f"{folder / name}: {said} Leave it out.") from error
         found[name] = (np.ascontiguousarray(wave.T), rate)
     return found

@@ -47,10 +47,9 @@ SOURCE = click.option(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "csv", "audacity"]),
-    default="jsonl",
-    show_default=True,
-    help="JSON lines, one a recording; CSV, one row a window; label tracks for Audacity.",
+    type=click.Choice(["text", "jsonl", "csv", "audacity"]),
+    help="Text for people; JSON lines, one a recording; CSV, one row a window; label tracks for "
+    "Audacity. [default: text on a terminal, else jsonl]",
 )
 @click.option(
     "-o",

@@ -11,7 +11,7 @@ from typing import TextIO
 from raymtl.deploy import load
 from raymtl.deploy.files import Result, results
 from raymtl.deploy.predictor import Window
-from raymtl.deploy.writing import audacity, csv_lines, json_line
+from raymtl.deploy.writing import audacity, csv_lines, json_line, text_lines
 from raymtl.errors import PreflightError, StudyError
 from raymtl.kept import Epoch
 
@@ -20,7 +20,7 @@ def predict(
     run: Path,
     files: Sequence[str],
     *,
-    form: str,
+    form: str | None,
     output: Path | None,
     window: str,
     hop: float | None,
@@ -30,18 +30,22 @@ def predict(
 ) -> int:
     """Writes the answers; 1 when some recording gave none, said on standard error, else 0.
 
+    form: None for text on a terminal, and JSON lines anywhere else.
+
     Raises:
         RaymtlError: for a run that cannot be loaded, or options that do not fit it.
     """
     size = window_of(window)
+    form = form or ("text" if output is None and sys.stdout.isatty() else "jsonl")
     predictor = load(run, code, epoch)
-    found = Watched(results(predictor, files, window=size, hop=hop, source=source))
+    aloud = form != "text" or output is not None  # text says errors in their place
+    found = Watched(results(predictor, files, window=size, hop=hop, source=source), aloud)
     if form == "audacity":
         _label_tracks(found, output, len(files) == 1 and Path(files[0]).is_file())
     else:
         told = partial(json_line, epoch=predictor.epoch)
-        lines = csv_lines(found) if form == "csv" else map(told, found)
-        _write(lines, output)
+        written = {"text": text_lines, "csv": csv_lines, "jsonl": partial(map, told)}[form]
+        _write(written(found), output)
     if found.bad:
         print(f"{found.bad} of {found.seen} recordings gave no answer.", file=sys.stderr)
     return int(found.bad > 0)
@@ -65,10 +69,10 @@ def window_of(text: str) -> Window:
 
 
 class Watched:
-    """Results as they pass; errors are said at once and counted."""
+    """Results as they pass; errors are counted, and said at once where they are to be."""
 
-    def __init__(self, inner: Iterable[Result]) -> None:
-        self._inner = inner
+    def __init__(self, inner: Iterable[Result], aloud: bool = True) -> None:
+        self._inner, self._aloud = inner, aloud
         self.seen = self.bad = 0
 
     def __iter__(self) -> Iterator[Result]:
@@ -76,6 +80,7 @@ class Watched:
             self.seen += 1
             if result.error:
                 self.bad += 1
+            if result.error and self._aloud:
                 print(f"{result.file}: {result.error}", file=sys.stderr)
             yield result
 

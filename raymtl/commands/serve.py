@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -11,11 +12,18 @@ from raymtl.kept import Epoch
 
 
 def serve_run(run: Path, host: str, port: int, replicas: int, epoch: Epoch | None) -> None:
-    """Serves until interrupted; says where."""
+    """Serves until interrupted; says where.
+
+    Raises:
+        RaymtlError: for a run that cannot be served, a port that is taken, or without Ray Serve.
+    """
     if host not in ("127.0.0.1", "localhost", "::1"):
         click.echo(f"warning: {host} answers other machines too, and asks nobody who they are.")
 
     def ready(url: str) -> None:
         click.echo(f"{url} answers; Ctrl-C ends it.")
 
-    serve(run, host, port, replicas, ready, epoch)
+    try:
+        serve(run, host, port, replicas, ready, epoch, partial(click.echo, err=True))
+    except KeyboardInterrupt:
+        click.echo("Ended.", err=True)

@@ -67,8 +67,8 @@ class Predictor:
         """Task -> what the network says of one recording.
 
         Args:
-            waveform: (samples,) or (channels, samples), float at full scale 1, of numpy or torch;
-                rate: its, in Hz.
+            waveform: (samples,) or (channels, samples), of numpy or torch: floats at full scale 1,
+                or integers of 16 or 32 bits at theirs; rate: its, in Hz.
             window: seconds to hear at a time; None takes the recording as training takes a clip
                 (of a long one it may hear the beginning alone: see `Answer.end`); ``auto`` cuts
                 windows where it is longer than every clip of training.

@@ -20,6 +20,7 @@ from raymtl.extraction.sound import Recording, check, finite, open_recording
 
 _AT_ONCE = 64  # spans of a waveform that are resampled at a time
 _VALUES = 1 << 22  # samples of a long recording in memory at a time
+_FULL_SCALE = {np.dtype(np.int16): 2**15, np.dtype(np.int32): 2**31}
 _MARGIN = 1e-6  # seconds by which sums of seconds may be off
 
 
@@ -73,10 +74,11 @@ def whole(signal: Decoding) -> Decoding:
 def from_memory(
     waveform: npt.NDArray[Any], rate: int, signal: Signal, at: Spans
 ) -> Iterator[Piece]:
-    """The given spans of a waveform, (samples,) or (channels, samples), float at full scale 1.
+    """The given spans of a waveform, (samples,) or (channels, samples), as `checked` takes it.
 
     Raises:
-        AudioError: for another shape, integers, NaN, or channels or a rate that the signal refuses.
+        AudioError: for another shape, other integers, NaN, or channels or a rate that the signal
+            refuses.
     """
     native = _downmixed(checked(waveform, rate), signal)
     for first in range(0, len(at), _AT_ONCE):
@@ -170,16 +172,22 @@ def _decoded(
 def checked(waveform: npt.NDArray[Any] | Tensor, rate: float) -> Floats:
     """A waveform of the caller's as (channels, samples) float32.
 
+    Floats are taken at full scale 1. Integers of 16 and 32 bits are divided by 2^15 and 2^31, as
+    libsndfile does; so what `scipy.io.wavfile.read` gives of 16, 24 and 32 bits is what
+    `soundfile.read` gives.
+
     Raises:
-        AudioError: for another shape, integers, NaN, no samples, or a rate that is none.
+        AudioError: for another shape, other integers, NaN, no samples, or a rate that is none.
     """
     given = waveform.detach().cpu() if isinstance(waveform, Tensor) else waveform
     given = given.float() if isinstance(given, Tensor) and given.is_floating_point() else given
     wave = np.atleast_2d(np.asarray(given))
-    if wave.ndim != 2 or not np.issubdtype(wave.dtype, np.floating):
+    floats = np.issubdtype(wave.dtype, np.floating)
+    if wave.ndim != 2 or not (floats or wave.dtype in _FULL_SCALE):
         raise AudioError(
             f"a waveform of {wave.dtype} and shape {np.shape(given)}; expected floats at full "
-            "scale 1, (samples,) or (channels, samples). Divide 16-bit samples by 32768."
+            "scale 1, or integers of 16 or 32 bits, (samples,) or (channels, samples). Divide "
+            "other integers by their full scale."
         )
     if wave.shape[0] > wave.shape[1] > 0:
         raise AudioError(
@@ -191,6 +199,8 @@ def checked(waveform: npt.NDArray[Any] | Tensor, rate: float) -> Floats:
     if rate != round(rate):
         raise AudioError(f"rate {rate} Hz; expected a whole number.")
     check(round(rate), *wave.shape)
+    if not floats:
+        return wave.astype(np.float32) * np.float32(1 / _FULL_SCALE[wave.dtype])
     return finite(wave.astype(np.float32, copy=False))
 
 

@@ -1,4 +1,4 @@
-"""Answers as JSON lines, as CSV and as labels for Audacity."""
+"""Answers as text for people, as JSON lines, as CSV and as labels for Audacity."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from raymtl.deploy.answers import Said
 from raymtl.deploy.files import Result
 
+_WIDE = 80  # columns of a terminal
+_TOP = 3  # scores shown of an answer
+_SPANS = 12  # of a recording shown, where the answer changes
 COLUMNS = ("file", "task", "start", "end", "label", "score", "error")
 
 
@@ -26,6 +29,53 @@ def json_line(result: Result, epoch: int | None = None) -> str:
     else:
         said["tasks"] = {task: each.to_plain() for task, each in result.answers.items()}
     return json.dumps(said, ensure_ascii=False, allow_nan=False)
+
+
+def text_lines(results: Iterable[Result]) -> Iterator[str]:
+    """A block a recording: its file, what was heard of it, and a line a task with the answer and
+    its best scores; below it, of recordings heard in windows, what they say where they differ."""
+    for result in results:
+        spans = [(answer.start, answer.end) for answer in result.answers.values()]
+        heard = (
+            f"  {min(a for a, _ in spans):.2f}-{max(b for _, b in spans):.2f} s" if spans else ""
+        )
+        heard = heard if any(end > 0 for _, end in spans) else ""
+        yield f"{_plain(result.file)}{heard}"
+        if result.error:
+            yield f"  no answer: {result.error}"
+        wide = max(map(len, result.answers), default=0)
+        for task, whole in result.answers.items():
+            yield _line(f"  {_plain(task):{wide}}  ", whole)
+            yield from _changes(whole.windows, " " * 4)
+        yield ""
+
+
+def _changes(windows: Sequence[Said], indent: str) -> Iterator[str]:
+    """Neighbouring windows of like answers together, where not all are alike."""
+    found = _joined(windows)
+    for start, end, label in found[:_SPANS] if len(found) > 1 else []:
+        yield _fitting(f"{indent}{start:8.2f} - {end:8.2f} s  {_plain(label)}")
+    if len(found) > _SPANS:
+        yield f"{indent}... and {len(found) - _SPANS} more: --format csv has all of them"
+
+
+def _line(begin: str, said: Said) -> str:
+    """The answer, and behind it as many of the best scores as fit."""
+    text = f"{begin}{_plain(said.label) or 'none of them'}"
+    best = sorted(said.scores.items(), key=lambda item: -item[1])[:_TOP]
+    shown = [f"{_plain(label)} {score:.2f}" for label, score in best]
+    while shown and len(text) + len(", ".join(shown)) + 4 > _WIDE:
+        shown.pop()
+    return _fitting(text + (f"  ({', '.join(shown)})" if shown else ""))
+
+
+def _fitting(text: str) -> str:
+    return text if len(text) <= _WIDE else f"{text[: _WIDE - 3]}..."
+
+
+def _plain(text: str) -> str:
+    """Without what would steer a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def csv_lines(results: Iterable[Result]) -> Iterator[str]:
@@ -49,22 +99,21 @@ def audacity(result: Result) -> str:
     Windows in which no label holds have no line.
     """
     return "".join(
-        f"{start:.6f}\t{end:.6f}\t{label}\n"
+        f"{start:.6f}\t{end:.6f}\t{task}: {label}\n"
         for task, whole in result.answers.items()
-        for start, end, label in _joined(task, whole.windows)
+        for start, end, label in _joined(whole.windows)
     )
 
 
-def _joined(task: str, windows: Sequence[Said]) -> list[tuple[float, float, str]]:
+def _joined(windows: Sequence[Said]) -> list[tuple[float, float, str]]:
     found: list[tuple[float, float, str]] = []
     for each in windows:
-        label = f"{task}: {each.label}"
         if not each.label:
             continue
-        if found and found[-1][2] == label and each.start <= found[-1][1] + 1e-6:
-            found[-1] = (found[-1][0], max(found[-1][1], each.end), label)
+        if found and found[-1][2] == each.label and each.start <= found[-1][1] + 1e-6:
+            found[-1] = (found[-1][0], max(found[-1][1], each.end), each.label)
         else:
-            found.append((each.start, each.end, label))
+            found.append((each.start, each.end, each.label))
     return found
 
 

@@ -108,18 +108,22 @@ def serve(
     replicas: int,
     ready: Callable[[str], None] = lambda url: None,
     epoch: Epoch | None = None,
+    told: Callable[[str], None] = lambda words: None,
 ) -> None:
-    """Serves a run, or what was exported of one, until interrupted.
+    """Serves a run, or what was exported of one, until interrupted; so too while it starts.
 
     Args:
         host: ``127.0.0.1`` answers this machine alone.
         ready: told the address once it answers.
         epoch: whose weights: its number, ``best`` or ``last``; without it the best one's.
+        told: what is being done, in words, until then.
 
     Raises:
         StoreError: when there is no such run.
+        StudyError: for a network that takes no sound, or whose tasks' stages are not clear.
         PreflightError: when Ray Serve is not installed, or the port is taken.
     """
+    told("Loading the network ...")
     _hears(load(run, epoch=epoch))  # what is wrong with it is said now, not by a replica
     try:
         from ray import serve as ray_serve
@@ -128,18 +132,15 @@ def serve(
             'Ray Serve is not installed. Install it with: pip install "raymtl[serve]"'
         ) from error
     _free(host, port)
+    told("Starting Ray ...")
     with connected(SweepOptions(), dashboard=False):
-        try:
-            ray_serve.start(http_options={"host": host, "port": port, "location": "HeadOnly"})
-            deployment = ray_serve.deployment(num_replicas=replicas)(Listener)
-            ray_serve.run(deployment.bind(str(run.resolve()), epoch), name="raymtl")
-            ready(f"http://{host}:{port}/")
-            while True:
-                time.sleep(1)
-        except KeyboardInterrupt:
-            return
-        finally:
-            ray_serve.shutdown()
+        told("Starting the server ...")
+        ray_serve.start(http_options={"host": host, "port": port, "location": "HeadOnly"})
+        deployment = ray_serve.deployment(num_replicas=replicas)(Listener)
+        ray_serve.run(deployment.bind(str(run.resolve()), epoch), name="raymtl")
+        ready(f"http://{host}:{port}/")
+        while True:  # an interrupt ends Ray, which is this command's own, and Serve with it
+            time.sleep(1)
 
 
 def _hears(predictor: Predictor) -> None:

@@ -147,7 +147,9 @@ class _Coded(Recording):
         try:
             self._file = soundfile.SoundFile(source)
         except soundfile.LibsndfileError as error:
-            raise AudioError(f"not a recording that can be decoded: {error.error_string}") from None
+            raise AudioError(
+                f"no readable recording; libsndfile says: {error.error_string}"
+            ) from None
         self.rate, self.channels = self._file.samplerate, self._file.channels
         self.frames, self._source = self._file.frames, source
         try:

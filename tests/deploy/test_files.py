@@ -6,20 +6,28 @@ import csv
 import io
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from click.testing import CliRunner
+from scipy.io import wavfile
 
 import raymtl
 from raymtl.cli import main
+from raymtl.commands.predict import predict as predict_files
 from raymtl.deploy import sounds
+from raymtl.deploy.answers import answer
+from raymtl.deploy.files import Result
 from raymtl.deploy.sounds import spans
+from raymtl.deploy.writing import text_lines
 from raymtl.errors import AudioError, StoreError, StudyError
 from raymtl.extraction.audio import Signal
 from raymtl.plan import Plan
+from raymtl.tasks import AnyOf
 
 
 @pytest.fixture
@@ -167,10 +175,64 @@ def test_csv_and_label_tracks(runs: list[Path], folder: Path, tmp_path: Path) ->
     assert label.startswith("digit: ")
 
 
+def test_text_for_people(runs: list[Path], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within 80 columns, but for paths."""
+    monkeypatch.chdir(folder)
+    wave, rate = soundfile.read("a.wav")
+    soundfile.write("long.wav", np.resize(wave, 3 * rate), rate)
+    code, out, err = predict(runs[0], "a.wav", "broken.wav", "long.wav", "--format", "text")
+    assert code == 1
+    assert err == "1 of 3 recordings gave no answer.\n"
+    one, bad, long = out.strip().split("\n\n")
+    answer = raymtl.load(runs[0]).predict_file("a.wav")["digit"]
+    assert one.splitlines()[0] == f"a.wav  0.00-{answer.end:.2f} s"
+    assert one.splitlines()[1].split()[:2] == ["digit", answer.label]
+    assert f"({answer.label} {answer.scores[answer.label]:.2f}, " in one
+    assert bad.splitlines()[1].startswith("  no answer: ")
+    assert long.startswith("long.wav  0.00-3.00 s")
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_text_is_what_a_terminal_gets_and_nothing_else_does(
+    terminal: bool, runs: list[Path], folder: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    for output in (None, tmp_path / "out"):
+        predict_files(runs[0], [str(folder / "a.wav")], form=None, output=output, window="auto",
+                      hop=None, source=None, code=())  # fmt: skip
+    assert capsys.readouterr().out.startswith(str(folder) if terminal else '{"file": ')
+    assert (tmp_path / "out").read_text().startswith('{"file": ')
+
+
+@pytest.mark.parametrize("scores", [(0.9, 0.6), (0.1, 0.2)])
+def test_text_of_long_and_strange_names(scores: tuple[float, float]) -> None:
+    task = AnyOf("heard", (f"a{'b' * 90}", "\x1b[31mred"))
+    result = Result("x\x07.wav", {"heard": answer(task, np.array([scores], np.float32), [(0, 1)])})
+    lines = list(text_lines([result]))
+    assert lines[0] == "x?.wav  0.00-1.00 s"
+    assert len(lines[1]) <= 80
+    assert lines[1].startswith("  heard  " + ("ab" if scores[0] > 0.5 else "none of them"))
+    assert "\x1b" not in lines[1]
+
+
+@pytest.mark.parametrize("form", ["PCM_16", "PCM_24", "PCM_32"])
+def test_integers_of_scipy_are_as_libsndfile_reads_them(form: str, tmp_path: Path) -> None:
+    wave = np.random.default_rng(0).uniform(-1, 1, (4_000, 2))
+    wave[:2] = [[-1, 1], [0, -1]]
+    soundfile.write(tmp_path / "a.wav", wave, 8_000, form)
+    rate, given = wavfile.read(tmp_path / "a.wav")
+    expected = soundfile.read(tmp_path / "a.wav", dtype="float32")[0].T
+    np.testing.assert_array_equal(sounds.checked(given.T, rate), expected)
+    np.testing.assert_array_equal(sounds.checked(torch.from_numpy(given.T.copy()), rate), expected)
+
+
 def test_what_is_no_waveform(runs: list[Path]) -> None:
     predictor = raymtl.load(runs[0])
-    with pytest.raises(AudioError, match="Divide 16-bit samples"):
-        predictor.predict(np.zeros(8_000, np.int16), 8_000)
+    for kind in (np.int64, np.uint8, np.uint16):  # of what full scale, and about what middle?
+        with pytest.raises(AudioError, match="Divide other integers by their full scale"):
+            predictor.predict(np.zeros(8_000, kind), 8_000)
     with pytest.raises(AudioError, match="NaN"):
         predictor.predict(np.full(8_000, np.nan), 8_000)
     with pytest.raises(AudioError, match="without samples"):

@@ -11,17 +11,21 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
+import ray
 import soundfile
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
 import raymtl
+from raymtl.commands.serve import serve_run
 from raymtl.engine import serve
-from raymtl.errors import PreflightError
+from raymtl.errors import PreflightError, StudyError
+from raymtl.extraction.images import Image
 from tests import inprocess
 from tests.corpora import DIGITS, plan_of
 
@@ -120,6 +124,42 @@ def test_a_port_that_is_taken() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(PreflightError, match=f"--port {port}: cannot be listened on"):
             serve._free("127.0.0.1", port)
+
+
+def never(*_: object, **__: object) -> NoReturn:
+    raise AssertionError("Ray is started")
+
+
+def test_networks_of_images_are_refused_before_ray_starts(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = raymtl.load(run)
+    fronts = predictor.recipe.fronts.items()
+    images = {name: replace(front, signal=Image(size=(8, 8))) for name, front in fronts}
+    predictor.recipe = replace(predictor.recipe, fronts=images)
+    monkeypatch.setattr(serve, "load", lambda *_, **__: predictor)
+    monkeypatch.setattr(serve, "connected", never)
+    with pytest.raises(StudyError, match="takes images, and the page takes sound"):
+        serve.serve(run, "127.0.0.1", 8000, 1)
+
+
+@pytest.mark.parametrize("when", ["load", "connected"])
+def test_interrupted_while_it_starts(
+    when: str, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    monkeypatch.setattr(serve, when, interrupted)
+    monkeypatch.setattr(ray, "serve", None, raising=False)  # importing it warns of its own code
+    serve_run(run, "127.0.0.1", port, 1, None)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("Loading the network ...")
+    assert ("Starting Ray ..." in told.err) == (when == "connected")
+    assert told.err.endswith("Ended.\n")
 
 
 @pytest.mark.ray
