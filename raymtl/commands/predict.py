@@ -43,12 +43,17 @@ def predict(
     if form == "audacity":
         _label_tracks(found, output, len(files) == 1 and Path(files[0]).is_file())
     else:
-        told = partial(json_line, epoch=predictor.epoch)
-        written = {"text": text_lines, "csv": csv_lines, "jsonl": partial(map, told)}[form]
-        _write(written(found), output)
+        _write(_written(found, form, predictor.epoch), output)
     if found.bad:
         print(f"{found.bad} of {found.seen} recordings gave no answer.", file=sys.stderr)
     return int(found.bad > 0)
+
+
+def _written(found: Iterable[Result], form: str, epoch: int) -> Iterator[str]:
+    """Lines of the answers."""
+    if form == "text":
+        return text_lines(found)
+    return csv_lines(found) if form == "csv" else map(partial(json_line, epoch=epoch), found)
 
 
 def window_of(text: str) -> Window:
