@@ -13,6 +13,7 @@ from raymtl.results.compare import Comparison, compare_sweeps
 from raymtl.results.finding import find_sweep, sweeps_of
 from raymtl.results.panels import Row
 from raymtl.results.report.comparing import rows_of, write_comparison
+from raymtl.wording import counted
 
 _MOST = 8  # rows a task in the terminal
 _NAMES = {"with": "with", "short_extraction": "extraction", "short_model": "model"}
@@ -67,8 +68,8 @@ def _folder(text: str, store: Path) -> Path:
 def _print(found: Comparison, console: Console) -> None:
     console.print(f"{found.name}: A {found.a}, B {found.b}", markup=False, soft_wrap=True)
     console.print(
-        f"{_counted(len(found.both), 'cell')} in both, {len(found.only_a)} only in A, "
-        f"{len(found.only_b)} only in B; {_counted(found.equal, 'run')} of the same address",
+        f"{counted(len(found.both), 'cell')} in both, {len(found.only_a)} only in A, "
+        f"{len(found.only_b)} only in B; {counted(found.equal, 'run')} of the same address",
         markup=False,
     )
     if found.unlike:
@@ -82,10 +83,6 @@ def _print(found: Comparison, console: Console) -> None:
         console.print("Nothing to compare: no cell has a run of one fold and seed in both.")
     for what, rows in groupby(rows_of(found), key=lambda row: (row["what"], row["metric"])):
         _print_task(f"{what[0]} ({what[1]})", list(rows), console)
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _print_task(name: str, rows: list[Row], console: Console) -> None:

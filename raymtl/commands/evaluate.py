@@ -96,26 +96,43 @@ def show_evaluation(
     predictors[0].fronts(source)
     corpus = _corpus(on, data, store, console)
     known = seen_of(predictors[0], run, corpus.table)
-    table = known.dropped() if seen == "drop" else corpus.table
-    for line in known.notes(seen == "drop"):
-        console.print(line, markup=False, soft_wrap=not console.is_terminal)
-    if not len(table):
-        raise StudyError(f"{on}: no clip is left; --seen keep takes those that the run used, too.")
+    table = _chosen(known, on, seen == "drop", console)
     asked, learnt = _asked(on)
     evaluations = evaluate(predictors, table, corpus.facts, asked, source=source)
-    clusters = _clusters(table, learnt)
-    spreads = {
+    spreads = _spreads(evaluations, _clusters(table, learnt))
+    found = Found(str(record["run"]), corpus.name, record["best_epoch"], evaluations, spreads)
+    _write(found, known, outputs)
+    return _told(found, outputs, console)
+
+
+def _spreads(
+    evaluations: Sequence[Evaluation], clusters: Mapping[str, str]
+) -> dict[tuple[int, str], Spread]:
+    return {
         (each.epoch, head): spread(found, clusters)
         for each in evaluations
         for head, found in each.heads.items()
     }
-    found = Found(str(record["run"]), corpus.name, record["best_epoch"], evaluations, spreads)
-    _write(found, known, outputs)
+
+
+def _told(found: Found, outputs: Outputs, console: Console) -> int:
+    """Prints the scores, unless JSON is asked for, and the clips that gave none: then 1."""
     if not outputs.as_json:
         show(found.evaluations, found.source, found.best, found.spreads, console)
-    for skipped in evaluations[0].skipped:
-        console.print(f"left out: {skipped.path}: {skipped.reason}", markup=False, soft_wrap=True)
-    return int(bool(evaluations[0].skipped))
+    skipped = found.evaluations[0].skipped
+    for each in skipped:
+        console.print(f"left out: {each.path}: {each.reason}", markup=False, soft_wrap=True)
+    return int(bool(skipped))
+
+
+def _chosen(known: Seen, on: str, drop: bool, console: Console) -> ClipTable:
+    """The clips to be scored, after what is to be known of them has been said."""
+    for line in known.notes(drop):
+        console.print(line, markup=False, soft_wrap=not console.is_terminal)
+    table = known.dropped() if drop else known.table
+    if not len(table):
+        raise StudyError(f"{on}: no clip is left; --seen keep takes those that the run used, too.")
+    return table
 
 
 def _corpus(on: str, data: Path | None, store: str, console: Console) -> Corpus:

@@ -45,7 +45,7 @@ def prune(store: Path, yes: bool, epochs: str | None, console: Console) -> int:
             return sum(part.bytes for part in found)
         gone = [part for part in found if remove(store, part)]
         freed = sum(part.bytes for part in gone)
-        console.print(f"Removed {len(gone)} of {len(found)}: {size(freed)}.")
+        console.print(f"Removed {len(gone)} of {counted(len(found), 'thing')}: {size(freed)}.")
         return freed
 
 
@@ -61,7 +61,7 @@ def _tell_epochs(runs: int, count: int, pattern: str | None, chosen: int, consol
     if pattern is None:
         console.print(f"{said}. --epochs '*' lists them to be removed.", markup=False)
     else:
-        console.print(f"{said}; {chosen} of them match {pattern}.", markup=False)
+        console.print(f"{said}; of these, {chosen} of pattern {pattern}.", markup=False)
 
 
 def size(count: float) -> str:
@@ -91,7 +91,7 @@ def _list(store: Path, found: list[Leftover], console: Console) -> None:
         table.add_row(part.kind, size(part.bytes), Text(path, overflow="fold"), part.why)
     console.print(table)
     if len(found) > _MOST:
-        console.print(f"... and {len(found) - _MOST} smaller ones")
+        console.print(f"... and {counted(len(found) - _MOST, 'smaller one')}")
     counts = Counter(part.kind for part in found)
     total = sum(part.bytes for part in found)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))

@@ -73,7 +73,7 @@ def show(answer: pa.Table, console: Console) -> None:
         _table(answer.schema, rows, console)
     more = len(answer) - _MOST
     if more > 0:
-        console.print(f"... and {more} more rows; --format csv shows all")
+        console.print(f"... and {counted(more, 'more row')}; --format csv shows all")
 
 
 def _breadth(rows: list[dict[str, str]]) -> int:

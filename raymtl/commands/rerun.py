@@ -49,7 +49,7 @@ def rerun(
     """Trains the run again and says whether every number is the recorded one.
 
     Args:
-        data, study: where they are now, if not where the sweep found them.
+        data, study: where they are now, if not as the sweep found them.
         into: keep the new record there; otherwise it goes once it has been compared.
         debug: enter the debugger where something is raised.
         keep: epochs whose weights are added to the record, if every number is equal.
@@ -59,14 +59,8 @@ def rerun(
         Exception: whatever the run itself raises.
     """
     kept, found = Keep.parse(keep), find_run(text, store)
-    if not (kept.best_alone or found.done):
-        raise PreflightError(
-            f"{found.run}: --keep adds epochs to a record, and it has none. `raymtl sweep --keep "
-            f"{keep}` keeps them as it trains it."
-        )
-    environment = read_json(found.sweep / ENVIRONMENT, [])
-    loaded = _study(found, study, environment)
-    plan, job = _planned(found, loaded, data, environment)
+    _check_record(found, kept)
+    plan, job = _planned(found, study, data)
     check_keep(replace(plan, runs=[job]), kept)
     folder = Path(mkdtemp(prefix="raymtl-rerun-")) if into is None else into.resolve()
     try:
@@ -78,12 +72,25 @@ def rerun(
     except Exception as error:
         if not debug or isinstance(error, RaymtlError):
             raise
-        console.print(f"{type(error).__name__}: {error}", markup=False)
-        pdb.post_mortem(error.__traceback__)
-        return DIFFERENT
+        return _debug(error, console)
     finally:
         if into is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_record(found: Found, keep: Keep) -> None:
+    if not (keep.best_alone or found.done):
+        raise PreflightError(
+            f"{found.run}: --keep adds epochs to a record, and it has none. `raymtl sweep --keep "
+            f"{keep.text}` keeps them as it trains it."
+        )
+
+
+def _debug(error: Exception, console: Console) -> int:
+    """The debugger, where it was raised."""
+    console.print(f"{type(error).__name__}: {error}", markup=False)
+    pdb.post_mortem(error.__traceback__)
+    return DIFFERENT
 
 
 def _study(found: Found, given: Path | None, environment: Mapping[str, Any]) -> Study:
@@ -97,10 +104,10 @@ def _study(found: Found, given: Path | None, environment: Mapping[str, Any]) -> 
     return load_study(copy, origin)
 
 
-def _planned(
-    found: Found, study: Study, data: Path | None, environment: Mapping[str, Any]
-) -> tuple[Plan, RunJob]:
+def _planned(found: Found, given: Path | None, data: Path | None) -> tuple[Plan, RunJob]:
     """The run's job, planned from the data as it is now; its address must be the recorded one."""
+    environment = read_json(found.sweep / ENVIRONMENT, [])
+    study = _study(found, given, environment)
     store = found.sweep.parents[1]
     root = data.resolve() if data is not None else _recorded_data(environment, store)
     first = study.miniature if environment.get("miniature") else study.experiment

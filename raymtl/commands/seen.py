@@ -15,6 +15,7 @@ from raymtl.deploy.checks import PREDICTIONS
 from raymtl.errors import StoreError
 from raymtl.extraction.store import FeatureStore
 from raymtl.reading.clips import ClipTable
+from raymtl.wording import counted
 
 _CLIPS = "clips.parquet"  # of a sweep: source, id
 
@@ -45,7 +46,7 @@ class Seen:
             )
         elif self.used:
             done = "are left out: they" if drop else "are scored though they"
-            count = f"{len(self.used)} of {len(self.table)} clips"
+            count = f"{len(self.used):,} of {counted(len(self.table), 'clip')}"
             yield f"{count} {done} are not among the run's test clips."
         if self.near:
             kinds = " or ".join(self.kinds)

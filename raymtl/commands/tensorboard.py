@@ -12,6 +12,8 @@ from rich.console import Console
 from raymtl.results.logdir import CLIPS, Points, logdir, write_logdir
 from raymtl.wording import counted
 
+_TICKED = 40  # runs that TensorBoard shows without being asked
+
 
 def lay_out(sweep: Path, embeddings: bool, console: Console) -> None:
     """Writes the folder for TensorBoard and prints the command."""
@@ -23,6 +25,11 @@ def lay_out(sweep: Path, embeddings: bool, console: Console) -> None:
     )
     if embeddings:
         placing.tell()
+    if len(names) > _TICKED:
+        console.print(
+            f"Of more than {_TICKED} runs TensorBoard shows none until some are ticked: filter "
+            "them by name, such as /f1$, and tick those."
+        )
     command = shlex.join(["tensorboard", "--logdir", str(logdir(sweep))])
     console.print(command, markup=False, soft_wrap=True)
 

@@ -73,13 +73,7 @@ def evaluate(
         TaskError: for labels that the network does not know.
     """
     predictor = predictors[0]
-    fitting = [one for one in asked if one.head in predictor.tasks]
-    if not fitting:
-        raise StudyError(
-            f"{predictor.recipe.run}: answers {', '.join(predictor.tasks)}; the clips have "
-            f"{', '.join(one.head for one in asked)}. Name the head a task stands for: "
-            "Reader().source('task', heads={'task': 'head'})."
-        )
+    fitting = _fitting(predictor, asked)
     tasks = {one.head: as_known(predictor.tasks[one.head], one.task) for one in fitting}
     found: list[dict[str, Evaluated]] = [{} for _ in predictors]
     skipped: list[Skipped] = []
@@ -88,16 +82,23 @@ def evaluate(
         if own:
             front = predictor.recipe.fronts[name]
             clips = cut(table, facts, front.signal, [one.task for one in own])
-            ids, scores = _scores(predictors, name, [o.head for o in own], clips, skipped)
-            kept = clips.select(ids)
-            order = {clip: at for at, clip in enumerate(ids)}
-            places = [order[clip] for clip in kept.ids]
+            kept, scores = _scores(predictors, name, [o.head for o in own], clips, skipped)
             for heads_of, said in zip(found, scores, strict=True):
                 for one in own:
-                    rows = said[one.head][places]
-                    heads_of[one.head] = _measured(tasks[one.head], one, kept, rows)
+                    heads_of[one.head] = _measured(tasks[one.head], one, kept, said[one.head])
     left = tuple(dict.fromkeys(skipped))
     return [Evaluation(p.epoch, heads, left) for p, heads in zip(predictors, found, strict=True)]
+
+
+def _fitting(predictor: Predictor, asked: Sequence[Asked]) -> list[Asked]:
+    found = [one for one in asked if one.head in predictor.tasks]
+    if not found:
+        raise StudyError(
+            f"{predictor.recipe.run}: answers {', '.join(predictor.tasks)}; the clips have "
+            f"{', '.join(one.head for one in asked)}. Name the head a task stands for: "
+            "Reader().source('task', heads={'task': 'head'})."
+        )
+    return found
 
 
 def as_known(head: Task, own: Task) -> Task:
@@ -132,8 +133,8 @@ def _scores(
     heads: Sequence[str],
     clips: ClipTable,
     skipped: list[Skipped],
-) -> tuple[list[str], list[dict[str, Floats]]]:
-    """Ids of clips that could be decoded, and, of each predictor, the mean scores of each."""
+) -> tuple[ClipTable, list[dict[str, Floats]]]:
+    """Clips that could be decoded, and, of each predictor, their mean scores in that order."""
     predictor = predictors[0]
     front = predictor.recipe.fronts[source]
     ids: list[str] = []
@@ -150,7 +151,10 @@ def _scores(
             f"{predictor.recipe.run}: none of the {len(clips)} clips can be decoded; the first: "
             f"{skipped[0].path}: {skipped[0].reason}"
         )
-    return ids, [{head: np.concatenate(found) for head, found in p.items()} for p in parts]
+    kept = clips.select(ids)
+    order = {clip: at for at, clip in enumerate(ids)}
+    places = [order[clip] for clip in kept.ids]
+    return kept, [{head: np.concatenate(f)[places] for head, f in p.items()} for p in parts]
 
 
 def _means(values: Floats, of: npt.NDArray[np.int64], count: int) -> Floats:

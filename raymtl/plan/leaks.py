@@ -19,6 +19,7 @@ from raymtl.loading.splits import Part, Split
 from raymtl.loading.splits.leaks import LeakCount, Leaks, Ties
 from raymtl.loading.splits.view import label_flags
 from raymtl.plan.sources import Corpora, Prepared
+from raymtl.wording import counted
 
 _MOST = 10  # combinations and folds, or pairs, named in a message
 
@@ -76,10 +77,12 @@ class Firewall:
         done = (
             f"the training clips concerned, up to {clips}, are left out there (leaks='drop')"
             if self._policy == "drop"
-            else f"up to {clips} training clips are concerned; leaks='drop' would leave them out"
+            else f"it concerns up to {counted(clips, 'training clip')}, "
+            "which leaks='drop' would leave out"
         )
         return [
-            f"leaks: training and test share up to {groups} groups and {audio} recordings in "
+            f"leaks: training and test share up to {counted(groups, 'group')} and "
+            f"{counted(audio, 'recording')} in "
             f"{len(bad)} of {len(self.found)} combinations and folds; {done}"
         ]
 
@@ -129,11 +132,11 @@ def _sizes(leaks: Leaks) -> tuple[int, int]:
 def _refusal(bad: Mapping[tuple[tuple[str, ...], int], Leaks], looked: int) -> str:
     lines = []
     for (combination, fold), leaks in list(bad.items())[:_MOST]:
-        kinds = [f"{n} {kind} groups" for kind, n in leaks.groups.items()]
-        shared = ", ".join([*kinds, *([f"{leaks.audio} recordings"] if leaks.audio else [])])
+        kinds = [counted(n, f"{kind} group") for kind, n in leaks.groups.items()]
+        shared = ", ".join([*kinds, *([counted(leaks.audio, "recording")] if leaks.audio else [])])
         lines.append(
             f"  {' + '.join(combination)}, fold {fold}: {shared}, "
-            f"{sum(leaks.clips.values())} training clips"
+            f"{counted(sum(leaks.clips.values()), 'training clip')}"
         )
     more = [f"  (+{len(bad) - _MOST} more)"] if len(bad) > _MOST else []
     pairs = dict.fromkeys(str(pair) for leaks in bad.values() for pair in leaks.pairs)

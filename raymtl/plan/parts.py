@@ -10,6 +10,7 @@ from raymtl.experiment import Cell, Experiment
 from raymtl.loading.sampling import sample, strata_of
 from raymtl.loading.splits import Split, SplitInput, split_sources
 from raymtl.plan.sources import Corpora
+from raymtl.wording import counted
 
 
 def splits_of(experiment: Experiment, corpora: Corpora) -> list[Split]:
@@ -74,8 +75,8 @@ def shared_groups(splits: Sequence[Split]) -> list[str]:
             groups.add(c.group)
             pairs.add((c.trained, c.tested))
     return [
-        f"official splits put {len(groups)} {kind} groups on both sides: trained in "
+        f"official splits put {counted(len(groups), f'{kind} group')} on both sides: trained in "
         f"{min(pairs)[0]}, tested in {min(pairs)[1]}"
-        + (f" (and {len(pairs) - 1} more pairs of sources)" if len(pairs) > 1 else "")
+        + (f" (and {counted(len(pairs) - 1, 'more pair')} of sources)" if len(pairs) > 1 else "")
         for kind, (groups, pairs) in sorted(found.items())
     ]

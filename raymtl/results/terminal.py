@@ -15,6 +15,7 @@ from rich.text import Text
 
 from raymtl.errors import RaymtlError
 from raymtl.results.state import SweepState, partners, read_sweep, short, title
+from raymtl.wording import counted
 
 METRICS = ("uar", "map")  # primary ones, where the records do not say
 
@@ -191,6 +192,8 @@ def _status(state: SweepState) -> str:
     failed, missing = len(state.failures), len(state.missing)
     parts = [f"{len(state.records)} of {len(state.planned)} runs have a record"]
     parts += [f"{failed} failed"] if failed else []
-    parts += [f"{missing} are missing"] if missing else []
-    parts += [f"{len(state.problems)} things could not be read"] if state.problems else []
+    parts += [f"{missing} missing"] if missing else []
+    parts += (
+        [f"{counted(len(state.problems), 'thing')} could not be read"] if state.problems else []
+    )
     return ", ".join(parts) + "."

@@ -95,7 +95,7 @@ def test_an_audit_of_a_reader_and_of_a_source(moods: Path, target: str) -> None:
     for words in (
         "1 set of byte-identical recordings; 1 lie in several official parts",
         "1 pair of near-identical recordings; 1 lie in several official parts",
-        "1 speaker groups lie in several official parts or folds: speaker:a",
+        "1 speaker group in several official parts or folds: speaker:a",
         "1 recording, f1.wav, cannot be used",
         "1 recording, c1.wav, silent",
         "1 recording, d1.wav, clipped",

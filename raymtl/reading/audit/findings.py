@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from raymtl.reading.audit.across import Alike, Coverage, SharedGroups
 from raymtl.reading.audit.counts import Stats
+from raymtl.wording import counted
 
 UNEVEN = 10.0  # times the commonest label is given for once that the rarest is
 _NAMED = 5
@@ -88,9 +89,10 @@ def _of_leaks(audit: Audit) -> Iterator[Finding]:
         yield Finding(
             "leak",
             f"Training and test share groups or recordings in {len(bad)} of {looked} combinations "
-            f"and folds: up to {groups} groups and {max(row.audio for row in bad)} recordings, "
-            f"with up to {max(row.clips for row in bad)} training clips. The study's policy is "
-            f"leaks={audit.policy!r}.",
+            f"and folds: up to {counted(groups, 'group')} and "
+            f"{counted(max(row.audio for row in bad), 'recording')}, "
+            f"with up to {counted(max(row.clips for row in bad), 'training clip')}. The study's "
+            f"policy is leaks={audit.policy!r}.",
         )
     else:
         yield Finding(
@@ -102,8 +104,8 @@ def _of_leaks(audit: Audit) -> Iterator[Finding]:
     if near:
         yield Finding(
             "leak",
-            f"Up to {near} near-identical recordings are on both sides of a split. Give them a "
-            "group in the reader, so that splits keep them together.",
+            f"Up to {counted(near, 'near-identical recording')} on both sides of a split. Give "
+            "them a group in the reader, so that splits keep them together.",
         )
 
 
@@ -120,11 +122,12 @@ def _of_recordings(audit: Audit) -> Iterator[Finding]:
         where = f"; {across} lie in several corpora" if across else ""
         where += f"; {divided} lie in several official parts or folds" if divided else ""
         noun = "set" if what == "byte-identical" else "pair"
-        many = _many(len(alike), noun)
+        many = counted(len(alike), noun)
         yield Finding("leak" if divided else "note", f"{many} of {what} recordings{where}.")
     if audit.plain:
         yield Finding(
-            "note", f"{audit.plain} recordings are too plain to be compared, as steady tones are."
+            "note",
+            f"{counted(audit.plain, 'recording')} too plain to be compared, as steady tones are.",
         )
 
 
@@ -132,9 +135,10 @@ def _of_groups(audit: Audit) -> Iterator[Finding]:
     for shared in audit.shared:
         yield Finding(
             "note",
-            f"{shared.one} and {shared.other} share {shared.count} {shared.kind} groups "
-            f"({shared.clips[0]} and {shared.clips[1]} clips): {_some(shared.names)}. Splits made "
-            "by raymtl keep them on one side.",
+            f"{shared.one} and {shared.other} share "
+            f"{counted(shared.count, f'{shared.kind} group')} (of {shared.clips[0]:,} and "
+            f"{counted(shared.clips[1], 'clip')}): {_some(shared.names)}. Splits made by "
+            "raymtl keep them on one side.",
         )
     if len(audit.corpora) > 1 and not audit.shared:
         yield Finding("good", "No two corpora share a group.")
@@ -150,7 +154,7 @@ def _of_corpus(name: str, stats: Stats) -> Iterator[Finding]:
     for kind, groups in _by_kind(stats.straddling).items():
         yield Finding(
             "leak",
-            f"{name}: {len(groups)} {kind} groups lie in several official parts or folds: "
+            f"{name}: {counted(len(groups), f'{kind} group')} in several official parts or folds: "
             f"{_some(groups)}.",
         )
     if stats.undecodable:
@@ -174,8 +178,8 @@ def _of_corpus(name: str, stats: Stats) -> Iterator[Finding]:
     if len(stats.rates) > 1 or len(stats.channels) > 1:
         yield Finding(
             "note",
-            f"{name}: {_many(len(stats.rates), 'sample rate')} and "
-            f"{_many(len(stats.channels), 'number')} of channels.",
+            f"{name}: {counted(len(stats.rates), 'sample rate')} and "
+            f"{counted(len(stats.channels), 'number')} of channels.",
         )
 
 
@@ -190,11 +194,7 @@ def _audible(stats: Stats) -> Iterator[tuple[Sequence[Any], str]]:
 def _files(listed: Sequence[Any]) -> str:
     first = listed[0] if isinstance(listed[0], str) else listed[0][0]
     more = f" (+{len(listed) - 1} more)" if len(listed) > 1 else ""
-    return f"{len(listed)} recording{'s' if len(listed) > 1 else ''}, {first}{more},"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{counted(len(listed), 'recording')}, {first}{more},"
 
 
 def _by_kind(groups: Sequence[str]) -> dict[str, list[str]]:
