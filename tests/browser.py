@@ -68,7 +68,7 @@ class Browser:
     ) -> None:
         os.close(self._write)
         self._process.terminate()
-        self._process.wait(30)
+        self._process.wait(240)
         os.close(self._read)
 
     def open(self, page: Path, width: int = 1280, height: int = 900, dark: bool = False) -> None:

@@ -8,8 +8,13 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: runs must be repeatable
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.corpora import write_corpora
+
+# A busy machine is no reason to fail: what an example asserts does not depend on its seconds.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "data"
 

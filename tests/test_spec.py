@@ -79,7 +79,7 @@ SPECS = [
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_field_matters(data: st.DataObject) -> None:
     spec = data.draw(st.sampled_from(SPECS))
     field = data.draw(st.sampled_from(fields(spec)))

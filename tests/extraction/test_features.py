@@ -154,7 +154,7 @@ def test_weak_bands_beside_strong_ones_equal_librosa(sound: str) -> None:
     np.testing.assert_allclose(found[0].T, librosa_mel(wave, 16_000, LogMel()), rtol=0, atol=DB)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), decades=st.integers(0, 14), bands=st.sampled_from([20, 64, 200]))
 def test_no_weak_band_is_overlooked(seed: int, decades: int, bands: int) -> None:
     """The quick look at a block of frames finds all that the bound, frame by frame, says."""
@@ -247,7 +247,7 @@ def test_summary_of_a_constant_is_that_constant() -> None:
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 60), st.integers(0, 2**32 - 1))
 def test_summary_equals_numpy(frames: int, seed: int) -> None:
     levels = np.random.default_rng(seed).normal(-5, 3, (frames, 4)).astype(np.float32)
@@ -268,7 +268,7 @@ EXTRACTIONS: Sequence[Extraction] = (
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(1, 9_000), st.integers(1, 3)), min_size=1, max_size=20),
     st.randoms(use_true_random=False),

@@ -14,7 +14,7 @@ from tests.extraction.sounds import voice
 RATES = [8_000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000, 7_999]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     clips=st.lists(
         st.tuples(st.sampled_from(RATES), st.integers(1, 6_000), st.integers(1, 3)),

@@ -129,4 +129,7 @@ def wait_for(what: Any, process: subprocess.Popen[str], seconds: float = LONG) -
     end = time.monotonic() + seconds
     while not what() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.05)
-    assert what(), process.communicate(timeout=20)[0] if process.poll() is not None else "too slow"
+    if not what():
+        ended = process.poll()
+        assert ended is not None, "too slow"
+        raise AssertionError(f"ended with {ended}: {process.communicate(timeout=LONG)[0]}")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from readers.fsdd import Fsdd
-from tests.faults.command import Sweep, check, same, wait_for
+from tests.faults.command import LONG, Sweep, check, same, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults]
 
@@ -74,7 +74,7 @@ def test_a_group_outlives_its_worker_and_the_sweep_its_driver(
     wait_for(lambda: len(sweep.epochs() if _lines(sweep) else ()) == 2, process)  # the second run
     assert (tmp_path / "died").exists()
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=LONG)
     first, second = sweep.epochs().values()
     assert len({worker for _, worker, _ in first}) == 2  # it went on in another process
     assert len(second) < EPOCHS

@@ -17,7 +17,7 @@ import pytest
 from raymtl.engine.interrupt import descendants
 from raymtl.results.records import read_record
 from readers.fsdd import Fsdd
-from tests.faults.command import Sweep, check, same, wait_for
+from tests.faults.command import LONG, Sweep, check, same, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults]
 
@@ -117,7 +117,7 @@ def test_an_interrupt_saves_and_the_same_command_goes_on(
         lambda: sweep.notes.exists() and len(sweep.notes.read_text().splitlines()) >= 3, process
     )
     interrupt(process.pid)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=LONG)
     assert process.returncode == 130, output
     assert len(sweep.epochs()) < RUNS or len(sweep.notes.read_text().splitlines()) < RUNS * 5
     code, output = sweep.run()
@@ -129,7 +129,7 @@ def test_an_interrupt_saves_and_the_same_command_goes_on(
 
 def test_ctrl_c_twice_leaves_at_once_and_leaves_no_process(data: Path, tmp_path: Path) -> None:
     sweep = Sweep(tmp_path, data)
-    process = sweep.start(slower=60.0, start_new_session=True)
+    process = sweep.start(slower=600.0, start_new_session=True)
     wait_for(sweep.notes.exists, process)
     below = descendants(process.pid)
     assert below
@@ -137,9 +137,9 @@ def test_ctrl_c_twice_leaves_at_once_and_leaves_no_process(data: Path, tmp_path:
     time.sleep(1.0)
     assert process.poll() is None  # the lanes are busy: the first asks, and waits for them
     os.kill(process.pid, signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=LONG)
     assert process.returncode == 130
-    end = time.monotonic() + 20
+    end = time.monotonic() + LONG
     while any(_lives(pid) for pid in below) and time.monotonic() < end:
         time.sleep(0.1)
     assert [pid for pid in below if _lives(pid)] == []
@@ -154,7 +154,7 @@ def _lives(pid: int) -> bool:
 
 def test_the_same_sweep_twice_at_once_is_refused(data: Path, tmp_path: Path) -> None:
     sweep = Sweep(tmp_path, data)
-    first = sweep.start(slower=60.0, start_new_session=True)
+    first = sweep.start(slower=600.0, start_new_session=True)
     try:
         wait_for(lambda: (sweep.folder / "scratch" / "attempts").is_dir(), first)
         code, output = sweep.run()
@@ -164,4 +164,4 @@ def test_the_same_sweep_twice_at_once_is_refused(data: Path, tmp_path: Path) -> 
         for _ in range(2):
             os.kill(first.pid, signal.SIGTERM)
             time.sleep(0.5)
-        first.communicate(timeout=60)
+        first.communicate(timeout=LONG)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from raymtl.errors import StudyError
@@ -18,7 +18,6 @@ def seen(steps, name: str) -> np.ndarray:
     return np.concatenate([step[name] for step in steps if name in step])
 
 
-@settings(deadline=None)
 @given(sizes=SIZES, size=st.integers(1, 20), seed=st.integers(0, 2**31), epoch=st.integers(0, 99))
 @pytest.mark.parametrize("kind", [Alternating, Mixed, Proportional])
 def test_an_epoch_passes_every_clip_once(kind, sizes, size: int, seed: int, epoch: int) -> None:
@@ -31,7 +30,6 @@ def test_an_epoch_passes_every_clip_once(kind, sizes, size: int, seed: int, epoc
     assert all(len(rows) for step in steps for rows in step.values())
 
 
-@settings(deadline=None)
 @given(sizes=SIZES, size=st.integers(1, 20), seed=st.integers(0, 1000))
 def test_balanced_gives_every_source_the_same_share(sizes, size: int, seed: int) -> None:
     steps = Balanced(size).epoch(sizes, seed, 1)
@@ -48,7 +46,6 @@ def test_balanced_gives_every_source_the_same_share(sizes, size: int, seed: int)
     assert found == {name: most / count for name, count in sizes.items()}
 
 
-@settings(deadline=None)
 @given(sizes=SIZES, size=st.integers(1, 20))
 def test_alternating_steps_are_of_one_source_in_turn(sizes, size: int) -> None:
     steps = Alternating(size).epoch(sizes, 0, 1)
@@ -64,7 +61,6 @@ def test_alternating_steps_are_of_one_source_in_turn(sizes, size: int) -> None:
     assert all(len(step) == 1 for step in steps)
 
 
-@settings(deadline=None)
 @given(sizes=SIZES, size=st.integers(1, 20))
 def test_proportional_steps_keep_the_ratio(sizes, size: int) -> None:
     steps = Proportional(size).epoch(sizes, 0, 1)

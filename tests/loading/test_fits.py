@@ -115,7 +115,7 @@ def test_what_test_clips_hold_changes_no_fit(poison: float) -> None:
         assert poisoned[name].read <= set(MEMBERS[name].train)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.permutations("abcd"), st.permutations("abcd"))
 def test_the_order_of_sources_and_requests_changes_no_bit(one, other) -> None:
     stages = (Standardise(), MinMax(scope="combination"), SHARED)

@@ -35,7 +35,7 @@ STAGES = {
 
 
 @pytest.mark.parametrize("stages", STAGES.values(), ids=STAGES)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_resident_and_gathered_batches_are_the_same(stages: FittedStages, data) -> None:
     ids = data.draw(st.permutations(FEATURES.ids))[:11]

@@ -40,7 +40,7 @@ COLOUR = OneOf("colour", ("red", "green", "blue"))
 EVENTS = AnyOf("events", ("car", "dog", "horn", "rain"))
 LOUD = YesNo("loud")
 NONE = Validation(0)
-MANY = settings(deadline=None, max_examples=50)
+MANY = settings(max_examples=50)
 
 
 def table(clips: Iterable[Clip], corpus: str = "a", tasks: Sequence[Task] = (COLOUR,)) -> ClipTable:

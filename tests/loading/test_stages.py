@@ -104,7 +104,7 @@ def test_a_second_value_stage_sees_what_the_first_gives() -> None:
     np.testing.assert_allclose(found[:, 0], expected, rtol=0, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(data=st.data(), seed=st.integers(0, 10_000), over=st.sampled_from(["feature", "cell"]))
 def test_summaries_merge_in_any_order_and_any_grouping(data, seed: int, over: str) -> None:
     features = random_features(seed, clips=12, frames=(1, 7))
@@ -135,7 +135,6 @@ def same_summary(one, other) -> None:
         np.testing.assert_array_equal(one.clips, other.clips)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40))
 def test_lengths_give_median_minimum_and_maximum(frames: list[int]) -> None:
     values, counts = np.unique(frames, return_counts=True)
@@ -172,7 +171,6 @@ def test_padding_is_put_in_after_scaling_and_holds_the_stated_value() -> None:
             assert (found[row, 0, real:] == -7.0).all()
 
 
-@settings(deadline=None)
 @given(
     frames=st.lists(st.integers(1, 30), min_size=1, max_size=8),
     size=st.integers(1, 10),
@@ -207,7 +205,7 @@ def test_cell_scaling_of_windows_uses_the_frame_index_of_the_clip() -> None:
         np.testing.assert_array_equal(window, scaled[clip][:, start : start + 3])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), places=st.tuples(st.integers(1, 4), st.integers(1, 4)))
 def test_two_affine_transforms_are_one(seed: int, places: tuple[int, int]) -> None:
     rng = np.random.default_rng(seed)

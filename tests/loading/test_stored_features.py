@@ -41,7 +41,7 @@ def both(request, tmp_path_factory) -> tuple[FeatureSet, MemoryFeatures]:
 
 @pytest.mark.parametrize("stages", STAGES.values(), ids=STAGES)
 @pytest.mark.parametrize("budget", [0, 1 << 20], ids=["from the map", "resident"])
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_stored_and_held_features_give_the_same_batches(both, stages, budget, data) -> None:
     ids = data.draw(st.permutations(both[1].ids))

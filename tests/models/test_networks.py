@@ -88,7 +88,7 @@ def test_cnn_is_the_thesis_rebuild() -> None:
     assert parameters(network) == sum(p.numel() for p in plain.parameters())
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     frames=st.integers(1, 40),
     features=st.integers(1, 40),

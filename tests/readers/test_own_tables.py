@@ -126,7 +126,7 @@ DIALECTS = st.fixed_dictionaries({
 })  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(LINES, min_size=1, max_size=5), DIALECTS, st.sampled_from(["", "\ufeff"]))
 def test_what_the_csv_library_writes_is_read_as_pandas_reads_it(
     cells: Sequence[str], dialect: Mapping[str, Any], mark: str
@@ -147,7 +147,7 @@ def test_what_the_csv_library_writes_is_read_as_pandas_reads_it(
     assert found == wanted
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5), st.sampled_from([".", ","]))
 def test_numbers_are_those_that_pandas_reads(values: Sequence[float], decimal: str) -> None:
     lines = [f"{at}.wav;{value!r}".replace(".wav", "#").replace(".", decimal).replace("#", ".wav")
@@ -327,7 +327,7 @@ def test_broken_json_lines(text: str, message: str, tmp_path: Path) -> None:
         Jsonl("b", table="clips.jsonl", audio="file", targets=(Column("s", SPECIES),)).read(root)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.dictionaries(st.sampled_from("ab"), LINES), min_size=1, max_size=4))
 def test_json_strings_are_those_that_were_written(found: list[dict[str, str]]) -> None:
     objects = [{"file": f"{at}.wav", "s": "robin", "deep": {"a": "", "b": "", **cells}}

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from raymtl.errors import ReaderError
@@ -88,7 +88,6 @@ CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\ufeff",
 STRIPPED = CELLS.filter(lambda cell: cell.strip() == cell)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(STRIPPED, min_size=3, max_size=3), min_size=1))
 def test_what_csv_writes_is_read(
     tmp_path_factory: pytest.TempPathFactory, table: list[list[str]]

@@ -96,7 +96,7 @@ def test_a_gain_is_never_taken_across_extractions_models_tasks_or_parts() -> Non
     assert {r["pairs"] for r in found.values()} == {0}
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3, 0.9]))
 def test_summary_agrees_with_pandas(seed: int, missing: float) -> None:
     random = np.random.default_rng(seed)

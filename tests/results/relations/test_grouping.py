@@ -95,7 +95,7 @@ def brute(scores: Any, budget: float, sign: int, costs: Any) -> float | None:
     return None if best is None else sign * best
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_as_brute_force_finds(data: st.DataObject) -> None:
     tasks = "abcd"[: data.draw(st.integers(2, 4))]
