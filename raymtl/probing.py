@@ -25,6 +25,7 @@ from raymtl.deploy import Predictor, load
 from raymtl.errors import RaymtlError, StudyError
 from raymtl.extraction.featureset import FeatureSet
 from raymtl.extraction.store import FeatureStore
+from raymtl.kept import Epoch, spelt
 from raymtl.loading.inputs import Inputs
 from raymtl.results.records import PREDICTIONS
 from raymtl.results.relations.predictors.affinity import Affinity, overlap
@@ -123,8 +124,8 @@ class _Measuring:
             return self._distance(probe)
         return self._trunks(probe) if probe.kind == NETWORKS else self._gradients(probe)
 
-    def _load(self, run: str) -> Predictor:
-        return load(self._sweep / "runs" / run, self._code)
+    def _load(self, run: str, epoch: Epoch = "best") -> Predictor:
+        return load(self._sweep / "runs" / run, self._code, epoch)
 
     def _heard(self, address: str) -> Doubles:
         """Mean over time of each clip, (clips, channels × features)."""
@@ -172,24 +173,40 @@ class _Measuring:
         }
 
     def _gradients(self, probe: Probe) -> Result:
-        """Affinities both ways, in the network that learnt both."""
-        network = self._network(probe.runs[0])
+        """Affinities both ways, in the network that learnt both; means over the epochs that were
+        kept, as TAG takes them over training."""
         opened = [self._open(address) for address in probe.features]
+        common = overlap(*(features.ids for features in opened))
+        epochs: Sequence[Epoch] = probe.epochs or ("best",)
+        every = [self._at(probe, opened, epoch) for epoch in epochs]
+        cosine = _mean([cosine for cosine, _ in every])
+        said = spelt(list(probe.epochs)) if probe.epochs else "best"
+        rows = []
+        for at, (main, partner) in enumerate((probe.sources, probe.sources[::-1])):
+            ahead = _mean([steps[at] for _, steps in every])
+            rows.append(asdict(Affinity(main, partner, cosine, ahead, common, said)))
+        return {"rows": rows}
+
+    def _at(
+        self, probe: Probe, opened: Sequence[FeatureSet], epoch: Epoch
+    ) -> tuple[float | None, list[float | None]]:
+        """Cosine, and the step ahead of either source, in the weights of one epoch."""
+        network = self._network(probe.runs[0], epoch)
         losses = [
             _loss(network, self._sweep / "runs" / probe.runs[0], features, name)
             for features, name in zip(opened, probe.sources, strict=True)
         ]
         shared = [w for w in _trunk(network).parameters() if w.requires_grad]
-        common = overlap(*(features.ids for features in opened))
-        cosine = gradient_cosine(losses[0], losses[1], shared)
-        rows = []
-        for side in (1, -1):
-            (main, partner), (own, other) = probe.sources[::side], losses[::side]
-            ahead = lookahead(own, other, shared, RATE)
-            if ahead is not None and not isfinite(ahead):
-                raise StudyError("the loss after a step is not finite.")
-            rows.append(asdict(Affinity(main, partner, cosine, ahead, common)))
-        return {"rows": rows}
+        ahead = [lookahead(own, other, shared, RATE) for own, other in (losses, losses[::-1])]
+        if not all(value is None or isfinite(value) for value in ahead):
+            raise StudyError("the loss after a step is not finite.")
+        return gradient_cosine(losses[0], losses[1], shared), ahead
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Of those that are known."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _batch(

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
@@ -15,6 +16,7 @@ from raymtl.cli import main
 from raymtl.commands.relate import INTERRUPTED, show_relations
 from raymtl.errors import PreflightError
 from raymtl.experiment import combinations
+from raymtl.kept import Keep, spelt
 from raymtl.models.dnn import SharedDnn
 from raymtl.plan import Plan
 from raymtl.probing import make, missing
@@ -136,3 +138,22 @@ def test_nothing_trained(tmp_path: Path) -> None:
 def test_gradients_are_of_pairs_that_were_trained(plan: Plan) -> None:
     found = [p for p in probes(read_sweep(plan.sweep)) if p.kind == GRADIENTS]
     assert [p.sources for p in found] == [("fsdd.digit", "fsdd.speaker")] * 2
+
+
+def test_gradients_are_averaged_over_the_epochs_kept(corpora: Path, tmp_path: Path) -> None:
+    """The mean of what each epoch gives, looked at alone."""
+    study = replace(DIGITS, combinations=combinations(1, "all"), models=MODELS[:1])
+    plan = plan_of(study, corpora, tmp_path)
+    sweep(plan, keep=Keep(every=1))
+    (probe,) = [p for p in probes(read_sweep(plan.sweep)) if p.kind == GRADIENTS]
+    assert len(probe.epochs) > 1
+    each = [probe._replace(epochs=(epoch,)) for epoch in probe.epochs]
+    made = make([probe, *each], plan.sweep, plan.store)
+    assert made.failed == {}
+    whole, *single = [made.measures[p.key]["rows"] for p in (probe, *each)]
+    assert whole[0]["epochs"] == spelt(list(probe.epochs))
+    for at, row in enumerate(whole):
+        for name in ("cosine", "lookahead"):
+            assert row[name] == pytest.approx(np.mean([rows[at][name] for rows in single]))
+    best = make([probe._replace(epochs=())], plan.sweep, plan.store)
+    assert "best" in {row["epochs"] for of in best.measures.values() for row in of.get("rows", ())}

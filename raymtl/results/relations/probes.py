@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from raymtl.durable import open_sealed, seal, write_durably
 from raymtl.errors import StoreError
+from raymtl.kept import kept_epochs
 from raymtl.results.records import Record
 from raymtl.results.relations.predictors.affinity import Affinity
 from raymtl.results.relations.tasks import Facts, alone
@@ -36,19 +37,22 @@ class Method(NamedTuple):
 
 class Probe(NamedTuple):
     """One measure. sources: one, or two, main first where it matters. runs: one a network that is
-    looked at; features: addresses of what it is shown."""
+    looked at; features: addresses of what it is shown; epochs: those kept beside the best, with
+    it, over which gradients are averaged."""
 
     kind: str
     method: Method
     sources: tuple[str, ...]
     runs: tuple[str, ...]
     features: tuple[str, ...]
+    epochs: tuple[int, ...] = ()
 
     @property
     def key(self) -> str:
         """Of the content it is made of; a distance is the same behind every network."""
         runs = self.runs if self.kind in (NETWORKS, GRADIENTS) else ()
         parts = [FORMAT, CLIPS, self.kind, self.sources, runs, self.features]
+        parts += [self.epochs] if self.epochs else []
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -84,7 +88,9 @@ def probes(state: SweepState, wanted: Callable[[str], bool] = lambda cell: True)
                 found.append(Probe(kind, method, pair, of, shown))
         for pair, record in sorted(_pairs(state, method, wanted).items()):
             shown = tuple(str(record.content["sources"][n]["features"]) for n in pair)
-            found.append(Probe(GRADIENTS, method, pair, (record.run,), shown))
+            epochs = tuple(kept_epochs(record.content))
+            several = epochs if len(epochs) > 1 else ()
+            found.append(Probe(GRADIENTS, method, pair, (record.run,), shown, several))
     return found
 
 
@@ -151,7 +157,8 @@ def _of_method(
 
 
 def _affinity(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "note": Affinity(**row).note}
+    found = Affinity(**row)
+    return {**asdict(found), "note": found.note}
 
 
 def _alone(state: SweepState, wanted: Callable[[str], bool]) -> dict[Method, dict[str, Record]]:

@@ -59,8 +59,9 @@ _PARTS = {
     "facts": "Facts of the sources",
 }
 _AFFINITIES = (
-    "In the trained network of each pair. Of tasks that share no recordings, gradients tell the "
-    "recordings apart as much as the tasks: not interpretable."
+    "In the trained network of each pair, at its best epoch or averaged over the epochs named, "
+    "where the sweep kept more (raymtl sweep --keep). Of tasks that share no recordings, gradients "
+    "tell the recordings apart as much as the tasks: not interpretable."
 )
 _FACTS = (
     "Of runs alone. Labels are counted over the clips that were tested: all clips where every fold "
@@ -68,7 +69,8 @@ _FACTS = (
 )
 _AFFINITY = {
     "main": "Task", "partner": "Partner", **_METHOD, "cosine": "Cosine",
-    "lookahead": "Lookahead", "overlap": "Shared recordings", "note": "Note",
+    "lookahead": "Lookahead", "overlap": "Shared recordings", "epochs": "Epochs",
+    "note": "Note",
 }  # fmt: skip
 _AGREEMENT = {
     "axis": "What differs", "one": "One", "other": "Other", "entries": "Pairs", "rho": "Spearman",

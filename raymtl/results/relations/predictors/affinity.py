@@ -15,6 +15,7 @@ class Affinity:
     cosine: of the two gradients of the shared weights; None where one is zero.
     lookahead: 1 - loss of `main` after a step on `partner` over its loss before; above 0 helps.
     overlap: shared recordings over all recordings of both.
+    epochs: in whose weights both were taken, and averaged where there are several.
     """
 
     main: str
@@ -22,6 +23,7 @@ class Affinity:
     cosine: float | None
     lookahead: float | None
     overlap: float
+    epochs: str = "best"
 
     @property
     def note(self) -> str:
