@@ -34,7 +34,7 @@ PLACES = {
     "compare": Place(_RESULTS, "mine other-sweep --page both.html"),
     "relate": Place(_RESULTS, "mine --budget 2"),
     "show": Place(_RESULTS, "46ce24d9"),
-    "query": Place(_RESULTS, '"SELECT task, avg(value) FROM results GROUP BY task"'),
+    "query": Place(_RESULTS, "\"SELECT task, value FROM results WHERE metric = 'uar'\""),
     "export-results": Place(_RESULTS, "mine -o tables --format parquet"),
     "tensorboard": Place(_RESULTS, "mine --embeddings"),
     "track": Place(_RESULTS, "mine --to mlflow --uri http://localhost:5000"),
