@@ -19,6 +19,7 @@ from raymtl.results.transfer.answers import (
     transfer_table,
 )
 
+_TOOK = ("seconds", "base_seconds", "epochs", "base_epochs")
 _COLUMNS = {
     "what": "Task", "partners": "With", "method_": "Method", "n": "n", "base": "Alone",
     "gain": "Gain, points", "low": "Low", "high": "High", "relative": "Relative, %", "p": "p",
@@ -84,7 +85,7 @@ def verdicts(found: Judged, names: Names, rules: Rules) -> Row:
             "transfer-over-methods",
             "Every comparison, over all methods together",
             found.pooled,
-            {key: head for key, head in _COLUMNS.items() if key != "method_"},
+            {key: head for key, head in _COLUMNS.items() if key != "method_" and key not in _TOOK},
             [_row(row, names) for row in found.pooled.to_pylist()],
         ),
         "labels": shown(
@@ -102,10 +103,7 @@ def _row(row: Row, names: Names) -> Row:
         "relative": None if row["relative"] is None else points(row["relative"]),
         **{name: points(row[name]) for name in ("gain", "low", "high")},
     }
-    changed |= {
-        name: None if row[name] is None else f"{row[name]:.1f}"
-        for name in ("seconds", "base_seconds", "epochs", "base_epochs")
-    }
+    changed |= {name: None if row[name] is None else f"{row[name]:.1f}" for name in _TOOK}
     if row["control"]:
         changed["partners"] = f"{row['partners']} ({row['control']})"
     return row | changed

@@ -90,8 +90,8 @@ def transfer_table(state: SweepState, rules: Rules | None = None, labels: bool =
         minus without. updates: how often the source's clips were seen, over the same without (1
         where the comparison is fair). clips: as that, of training and validation clips; below 1
         where ``leaks="drop"`` left some out beside a partner. seconds, base_seconds, epochs,
-        base_epochs: of `spent`, with and without partners; null for labels and where not recorded.
-        p_holm, q: null where p is.
+        base_epochs: of `spent`, with and without partners; null for labels, over several methods,
+        and where not recorded. p_holm, q: null where p is.
     """
     rules = rules or Rules()
     metrics = {task: state.primary(task) for task in state.tasks}
@@ -125,9 +125,10 @@ def judged_table(
         (gain, *(of[id(gain)] if id(gain) in of else _over_folds(gain, sizes))) for gain in found
     ]
     rows = _rows(judged, rules, labels)
-    reached = {} if labels else reached_epochs(state, found)
+    timed = [] if labels else [gain for gain in found if gain.how.model]  # of one method
+    reached = reached_epochs(state, timed)
     for row, gain in zip(rows, found, strict=True):
-        row |= {} if labels else spent(state, gain, reached)
+        row |= spent(state, gain, reached) if gain.how.model and not labels else {}
         row["updates"] = _over_base(gain, state, "passes")
         row["clips"] = _over_base(gain, state, "train", "validation")
     return pa.Table.from_pylist(rows, schema=SCHEMA)

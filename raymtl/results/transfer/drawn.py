@@ -22,7 +22,7 @@ Doubles = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-_WIDTH = 256  # draws summed side by side: what they count of a thousand clips stays in the cache
+_WIDTH = 512  # draws summed side by side: few calls, and what they count is not too large to keep
 _FLOOR = np.float32(1e-30)  # beside a count it is nothing; without a clip it makes 0 of 0 / 0
 
 

@@ -11,11 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, r2_score, recall_score
 
+from raymtl.results.transfer import drawn
 from raymtl.results.transfer.drawn import Draws, drawn_f1, drawn_map, drawn_r2, drawn_uar
 from raymtl.results.transfer.inference import clip_draws
 from raymtl.tasks.metrics import mean_average_precision
 
-DRAWS = 300  # more than are summed side by side at once
+DRAWS = 300
+
+
+@pytest.fixture(autouse=True)
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws are summed side by side in parts, the last of them smaller."""
+    monkeypatch.setattr(drawn, "_WIDTH", 128)
 
 
 def some_draws(clips: int, clusters: int, seed: int = 0) -> Draws:
