@@ -17,9 +17,11 @@ import pytest
 from PIL import Image
 
 from raymtl.results.compare import compare_sweeps
+from raymtl.results.ledger import Ledger
 from raymtl.results.report import write_report
 from raymtl.results.report.comparing import write_comparison
 from raymtl.results.state import read_sweep
+from raymtl.tasks import OneOf
 from tests.browser import Browser, needs_chromium
 from tests.results.synthetic import TASKS, add_run, cells, outcome, write_plan
 
@@ -235,12 +237,18 @@ def test_choosing_a_cell_gives_its_command(browser: Browser, page: Path) -> None
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
 def test_axe_finds_nothing(
-    browser: Browser, page: Path, compared: Path, bare: Path, width: int, dark: bool
+    browser: Browser,
+    page: Path,
+    compared: Path,
+    bare: Path,
+    strange: Path,
+    width: int,
+    dark: bool,
 ) -> None:
     """WCAG 2 A and AA, as far as a program can tell, with every detail opened."""
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
     axe = files("axe_core_python").joinpath("axe.min.js").read_text()
-    for one in (page, compared, bare):
+    for one in (page, compared, bare) if width > 390 else (strange, page):
         browser.open(one, width=width, dark=dark)
         browser.ask(OPENED)
         browser.ask(f"{axe}; 0")
@@ -321,3 +329,74 @@ def test_paper_hides_controls_and_shows_what_was_folded_up(browser: Browser, pag
     browser.ask("window.dispatchEvent(new Event('afterprint'))")
     browser.call("Emulation.setEmulatedMedia", media="")
     assert browser.ask(f"{folded}.length") > 3
+
+
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Partly done, with names that are long, written from right to left, or pictures."""
+    root = tmp_path_factory.mktemp("strange")
+    tasks = {
+        "corpus." + "verylongname" * 17: OneOf("long" * 50, ("a" * 200, "b b")),
+        "rtl.מבחן": OneOf("عربي", ("שלום", "مرحبا", "😀🎉")),
+    }
+    grid = cells(
+        ["LogMel(" + "x" * 200 + ")"], ["Dnn(w=1)", "Cnn(😀=" + "y" * 99 + ")"], list(tasks)
+    )
+    for number, cell in enumerate(grid):
+        cell["name"] = f"cell-{number}"
+    skipped = [{"id": "i" * 200, "source": "s", "path": "p" * 200, "reason": "r" * 300}]
+    words = {"question": "q" * 300, "notes": ["n" * 400], "name": "n" * 200}
+    planned = write_plan(root, grid, folds=2, skipped=skipped, **words)
+    for number, (run, cell, fold, seed) in enumerate(planned):
+        names = cell["combination"]
+        if number in (3, 6):
+            kind = "failed" if number == 3 else "diverged"
+            Ledger(root / "ledger").write(run, kind, "E" * 300, trace="t" * 500)
+        elif number != 7:
+            found = outcome({name: tasks[name] for name in names}, seed=number, epochs=3)
+            blocks = [
+                {"name": "trunk" * 30, "parameters": 9, "tasks": [tasks[n].name for n in names]}
+            ]
+            add_run(root, run, cell, fold, seed, found, [tasks[n] for n in names],
+                    cost={"macs": 1e6}, sharing={"blocks": blocks})  # fmt: skip
+    return write_report(root)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, True), (640, False)])  # 640: 1280 at 200 %
+def test_strange_names_push_no_page_wide(
+    browser: Browser, strange: Path, bare: Path, compared: Path, width: int, dark: bool
+) -> None:
+    for one in (strange, bare, compared):
+        browser.open(one, width=width, dark=dark)
+        browser.ask(OPENED)
+        assert browser.ask(WIDER) == 0, one
+        beyond = browser.ask(
+            "[...document.querySelectorAll('main *, header *')].filter(e => "
+            "e.getBoundingClientRect().right > innerWidth + 1 && "
+            "!e.closest('.scroll, pre, svg, .unseen')).map(e => e.outerHTML.slice(0, 99))"
+        )
+        assert beyond == [], one
+        assert browser.errors == [], one
+
+
+def test_all_that_takes_the_focus_is_named(browser: Browser, page: Path, strange: Path) -> None:
+    """By Chromium's own tree of what it tells a screen reader; and boxes stop only to scroll."""
+    for one in (page, strange):
+        browser.open(one, width=390)
+        browser.ask(OPENED)
+        nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+        focusable = [
+            node
+            for node in nodes
+            if not node["ignored"]
+            and any(p["name"] == "focusable" and p["value"]["value"] for p in node["properties"])
+        ]
+        roles = {node["role"]["value"] for node in focusable}
+        assert {"link", "button", "combobox", "slider", "gridcell"} <= roles
+        assert [n["role"] for n in focusable if not n.get("name", {}).get("value")] == []
+        idle = browser.ask(
+            "[...document.querySelectorAll('.scroll[tabindex], pre[tabindex]')].filter(e => "
+            "e.getClientRects().length && e.scrollWidth <= e.clientWidth + 1 && "
+            "e.scrollHeight <= e.clientHeight + 1).map(e => e.outerHTML.slice(0, 99))"
+        )
+        assert idle == [], one
