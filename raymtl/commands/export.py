@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 from rich.console import Console
 
+from raymtl.commands.tested import recordings_of
 from raymtl.deploy.export import CARD, Exported, export
 from raymtl.deploy.files import SUFFIXES
 from raymtl.errors import StudyError
@@ -25,6 +26,7 @@ def export_run(
     source: str | None,
     code: Sequence[str],
     recordings: Path | None,
+    data: Path | None,
     epoch: Epoch | None,
     console: Console,
 ) -> None:
@@ -33,7 +35,11 @@ def export_run(
     Raises:
         RaymtlError: for a run that cannot be exported.
     """
+    if recordings is not None and data is not None:
+        raise StudyError("--recordings and --data: either names the recordings. Give one.")
     waves = _waves(recordings) if recordings is not None else None
+    if data is not None:
+        waves = recordings_of(run, data, _MOST)
     made = export(run, output, source=source, code=code, recordings=waves, epoch=epoch)
     for line in _said(made):
         console.print(line, markup=False, soft_wrap=True)
@@ -47,6 +53,8 @@ def _said(made: Exported) -> Iterator[str]:
             clips = found.get("test clips", found.get("waveforms"))
             what = "test clips" if "test clips" in found else "waveforms"
             yield f"  {kind}: off by {found['largest difference']:.2g} at most, on {clips} {what}"
+        if "from made sounds" in graph["checks"]:
+            yield "    (--data checks it on the run's test recordings, --recordings on others)"
         if graph["missing"]:
             yield f"  no graph from waveforms: {graph['missing']}"
         cost = graph["profile"]

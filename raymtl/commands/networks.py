@@ -150,7 +150,11 @@ def evaluate(
 @click.option(
     "--recordings",
     type=FOLDER,
-    help="Folder of recordings that graphs from waveforms are checked on. [default: made sounds]",
+    help="Folder of other recordings that graphs from waveforms are checked on.",
+)
+@data_option(
+    "Folder of the run's corpora: graphs from waveforms are checked on its own "
+    "test recordings. [default: on made sounds]"
 )
 @STORE
 @SOURCE

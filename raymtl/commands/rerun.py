@@ -60,7 +60,7 @@ def rerun(
     """
     kept, found = Keep.parse(keep), find_run(text, store)
     _check_record(found, kept)
-    plan, job = _planned(found, study, data)
+    plan, job = planned(found, study, data)
     check_keep(replace(plan, runs=[job]), kept)
     folder = Path(mkdtemp(prefix="raymtl-rerun-")) if into is None else into.resolve()
     try:
@@ -104,7 +104,7 @@ def _study(found: Found, given: Path | None, environment: Mapping[str, Any]) -> 
     return load_study(copy, origin)
 
 
-def _planned(found: Found, given: Path | None, data: Path | None) -> tuple[Plan, RunJob]:
+def planned(found: Found, given: Path | None, data: Path | None) -> tuple[Plan, RunJob]:
     """The run's job, planned from the data as it is now; its address must be the recorded one."""
     environment = read_json(found.sweep / ENVIRONMENT, [])
     study = _study(found, given, environment)

@@ -73,6 +73,7 @@ def _code(predictor: Predictor, facts: Mapping[str, Any]) -> Iterator[str]:
     yield "    print(task, answer.label, answer.scores)"
     yield "```"
     yield ""
+    yield from _files(predictor)
     for name, graph in facts["graphs"].items():
         if graph["missing"]:
             continue
@@ -87,6 +88,18 @@ def _code(predictor: Predictor, facts: Mapping[str, Any]) -> Iterator[str]:
         yield 'scores = session.run(None, {"waveform": waveforms})'
         yield "```"
         yield ""
+
+
+def _files(predictor: Predictor) -> Iterator[str]:
+    """What goes into the graphs, and what comes out."""
+    shape, extraction = predictor.recipe.shape, type(predictor.recipe.extraction).__name__
+    size = f"(clips, {shape.channels}, frames, {shape.features})"
+    yield "Graphs lie in this folder, or zip archive. `features.onnx` and `features.int8.onnx` take"
+    yield f"`features`, {size} float32 as `{extraction}`"
+    yield "gives them; scaling and lengths are part of every graph. Outputs are (clips, outputs)"
+    yield "float32: probabilities in the order of the labels above, of yes and no that of yes, or"
+    yield "the number. The metadata of each ONNX file hold the labels, too."
+    yield ""
 
 
 def _data(predictor: Predictor) -> Iterator[str]:
@@ -206,6 +219,8 @@ def _checks(facts: Mapping[str, Any]) -> Iterator[str]:
         if not graph["checks"]["from features"]["test clips"]:
             yield f"- {name}: **not** held against the run's test clips: their features are no"
             yield "  longer in the store."
+        if "from made sounds" in graph["checks"]:
+            yield f"- {name}: from waveforms **not** held against recordings: none were given"
         if graph["missing"]:
             yield f"- {name}: no graph from waveforms: {graph['missing']}"
     yield ""

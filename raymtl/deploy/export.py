@@ -66,14 +66,7 @@ def export(
     contents = Contents(run)
     weights = file_of(predictor.epoch, predictor.record)
     files = {name: contents.read(name) for name in (RECORD, RECIPE, weights)}
-    facts: dict[str, Any] = {
-        "format": FORMAT,
-        "run": predictor.recipe.run,
-        "epoch": predictor.epoch,
-        "opset": OPSET,
-        "graphs": {},
-        "versions": versions(),
-    }
+    facts = _facts(predictor)
     chosen = predictor.fronts(source)
     for name, heads in chosen.items():
         folder = "graphs" if len(chosen) == 1 else f"graphs/{name}"
@@ -85,6 +78,18 @@ def export(
     files[FACTS] = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False).encode()
     _write(output, files)
     return Exported(output, facts, said)
+
+
+def _facts(predictor: Predictor) -> dict[str, Any]:
+    """Of artefact.json, but for the graphs."""
+    return {
+        "format": FORMAT,
+        "run": predictor.recipe.run,
+        "epoch": predictor.epoch,
+        "opset": OPSET,
+        "graphs": {},
+        "versions": versions(),
+    }
 
 
 def _preflight(run: Path, output: Path) -> None:
