@@ -88,11 +88,11 @@ def test_one_fixed_test_set_is_resampled_over_both_sweeps(tmp_path: Path) -> Non
 
 
 def test_a_sweep_is_equivalent_to_its_copy(tmp_path: Path) -> None:
-    a = sweep(tmp_path / "a", 0.0)
+    a = sweep(tmp_path / "a", 0.0, 5)
     shutil.copytree(a, tmp_path / "b")
     found = compare_sweeps(a, tmp_path / "b")
     assert set(found.differences["verdict"].to_pylist()) == {"equivalent"}
-    assert found.equal == 12
+    assert found.equal == 15
 
 
 def test_stores_are_compared_at_80_columns_and_as_a_page(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from raymtl.results.transfer.drawn import Draws
 
 Doubles = npt.NDArray[np.float64]
 _TAIL = 10  # draws
+_ZEROS = 5  # were zero the less likely difference, so many would come in 1 of 32 studies at most
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Interval:
     """A mean difference, its two-sided interval, and the p value of "no difference".
 
     n: number of paired differences. low, high, p: None where they say nothing of spread: there is
-    one, or all are equal and not zero.
+    one, or all are equal; but `_ZEROS` or more, all of them zero, are an interval of no width.
     """
 
     mean: float
@@ -57,7 +58,7 @@ def corrected_t(differences: Sequence[float], ratio: float, confidence: float = 
     if n < 2:
         return Interval(mean, None, None, None, n)
     error = float(np.sqrt((1 / n + ratio) * found.var(ddof=1)))
-    if error == 0 and mean == 0:
+    if error == 0 and mean == 0 and n >= _ZEROS:
         return Interval(mean, mean, mean, 1.0, n)
     if error <= 1e-12 * abs(mean):  # coarse scores, few runs: their spread is not known to be zero
         return Interval(mean, None, None, None, n)

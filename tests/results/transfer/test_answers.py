@@ -197,8 +197,8 @@ def test_an_unfinished_sweep_pairs_what_is_there(tmp_path: Path) -> None:
 
 def test_folds_that_repeat_one_test_set_are_no_cross_validation(tmp_path: Path) -> None:
     """An official split beside a cross-validated source: its folds differ as seeds do."""
-    state = sweep(tmp_path, helps_digit, 3, 1)
-    folds = [{"tested": "a"}] * 3, [{"tested": name} for name in "abc"]
+    state = sweep(tmp_path, helps_digit, 5, 1)
+    folds = [{"tested": "a"}] * 5, [{"tested": name} for name in "abcde"]
     plan = {"sources": dict(zip(NAMES, ({"folds": f} for f in folds), strict=True))}
     said = {
         row["source"]: row["method"]

@@ -47,8 +47,11 @@ def test_one_pair_has_no_spread() -> None:
     assert corrected_t([0.1], 0.25) == Interval(0.1, None, None, None, 1)
 
 
-def test_equal_differences_tell_nothing_of_spread_unless_they_are_zero() -> None:
-    assert corrected_t([0.0] * 4, 0.25) == Interval(0.0, 0.0, 0.0, 1.0, 4)
+def test_equal_differences_tell_nothing_of_spread_unless_they_are_zero_often_enough() -> None:
+    """Often enough: a sign test would refuse that zero is the less likely difference."""
+    assert corrected_t([0.0] * 5, 0.25) == Interval(0.0, 0.0, 0.0, 1.0, 5)
+    assert corrected_t([0.0] * 4, 0.25) == Interval(0.0, None, None, None, 4)
+    assert [stats.binomtest(n, n, 0.5, "greater").pvalue < 0.05 for n in (4, 5)] == [False, True]
     assert corrected_t([0.1] * 4, 0.25) == Interval(pytest.approx(0.1), None, None, None, 4)
 
 
