@@ -11,8 +11,8 @@ from rich.table import Table
 from raymtl.errors import PreflightError
 from raymtl.results.compare import Comparison, compare_sweeps
 from raymtl.results.finding import find_sweep, sweeps_of
-from raymtl.results.panels import Row
 from raymtl.results.report.comparing import rows_of, write_comparison
+from raymtl.results.report.panels import Row
 from raymtl.wording import counted
 
 _MOST = 8  # rows a task in the terminal

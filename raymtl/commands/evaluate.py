@@ -26,9 +26,9 @@ from raymtl.kept import chosen_epochs
 from raymtl.loading.splits.components import connect
 from raymtl.reading.clips import ClipTable
 from raymtl.reading.reader import Reader, Source
-from raymtl.results.evaluated import Spread, said_table, scores_table, spread
 from raymtl.results.records import scores_facts
-from raymtl.results.tidy import csv_bytes
+from raymtl.results.runs.evaluated import Spread, said_table, scores_table, spread
+from raymtl.results.tables.tidy import csv_bytes
 
 _FORMS = (".json", ".csv", ".parquet")
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raymtl.deploy.evaluation import Evaluated, Evaluation
-from raymtl.results.evaluated import Spread
+from raymtl.results.runs.evaluated import Spread
 
 _BESIDE = ("accuracy", "f1/macro", "mae", "rmse")  # in a table of epochs, where there are any
 _COLUMNS = 5  # metrics of labels

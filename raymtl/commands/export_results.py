@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from raymtl.results.exported import export
+from raymtl.results.tables.exported import export
 
 
 def export_results(

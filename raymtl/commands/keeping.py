@@ -11,7 +11,7 @@ from raymtl.commands.prune import size
 from raymtl.errors import PreflightError
 from raymtl.kept import Keep, spelt
 from raymtl.plan import Plan
-from raymtl.results.epochs import lacking
+from raymtl.results.runs.epochs import lacking
 from raymtl.wording import counted
 
 _SHOWN = 5  # runs named

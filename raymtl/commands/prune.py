@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raymtl.results.finding import sweeps_of
-from raymtl.results.leftovers import Leftover, kept_beside, leftovers, needed, remove, resting
+from raymtl.results.runs.leftovers import Leftover, kept_beside, leftovers, needed, remove, resting
 from raymtl.wording import counted
 
 _MOST = 40  # things listed one by one

@@ -16,9 +16,9 @@ from rich.text import Text
 
 from raymtl.durable import write_durably
 from raymtl.errors import PreflightError
-from raymtl.results.columns import COLUMNS
-from raymtl.results.query import query
-from raymtl.results.tidy import csv_bytes
+from raymtl.results.tables.columns import COLUMNS
+from raymtl.results.tables.query import query
+from raymtl.results.tables.tidy import csv_bytes
 from raymtl.wording import counted
 
 _FORMS = ("table", "csv", "json", "parquet")

@@ -21,10 +21,10 @@ from raymtl.experiment import Experiment
 from raymtl.kept import Keep, kept_epochs, spelt
 from raymtl.plan import Plan, make_plan
 from raymtl.plan.inprocess import extract_here, fit_here
-from raymtl.results.comparing import compared, differences
-from raymtl.results.epochs import add_epochs, at_rest
 from raymtl.results.finding import Found, find_run
 from raymtl.results.records import read_record
+from raymtl.results.runs.epochs import add_epochs, at_rest
+from raymtl.results.runs.same import compared, differences
 from raymtl.results.state import ENVIRONMENT, PLAN, read_json
 from raymtl.study import Study, load_study
 from raymtl.training.job import RunJob

@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from raymtl.kept import EPOCHS, epoch_of, kept_epochs, spelt
-from raymtl.results.epochs import epochs_bytes
 from raymtl.results.finding import Found, find_run
-from raymtl.results.one import OneRun, curves, read_run, sparkline, varied
+from raymtl.results.runs.epochs import epochs_bytes
+from raymtl.results.runs.facts import OneRun, curves, read_run, sparkline, varied
 from raymtl.results.sharing import in_words, shares, why_no_tree, why_unknown
 
 _LARGEST = 12  # labels of a confusion matrix that is drawn

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from raymtl.results.logdir import CLIPS, Points, logdir, write_logdir
+from raymtl.results.tracking.logdir import CLIPS, Points, logdir, write_logdir
 from raymtl.wording import counted
 
 _TICKED = 40  # runs that TensorBoard shows without being asked

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from raymtl.results.tracked import tracked
-from raymtl.results.trackers import to_mlflow, to_wandb
+from raymtl.results.tracking.tracked import tracked
+from raymtl.results.tracking.trackers import to_mlflow, to_wandb
 from raymtl.wording import counted
 
 

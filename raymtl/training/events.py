@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from raymtl.results.tensorboard import RunWriter
+from raymtl.results.tracking.tensorboard import RunWriter
 from raymtl.spec import describe
 from raymtl.training.job import RunJob
 from raymtl.training.outcome import EpochReport, Outcome

@@ -19,7 +19,7 @@ from raymtl.results.ledger import Ledger, reconcile
 from raymtl.results.records import RECORD, finish, write_record
 from raymtl.results.report import write_report
 from raymtl.results.table import collect, save_results, summary
-from raymtl.results.tensorboard import RunWriter
+from raymtl.results.tracking.tensorboard import RunWriter
 from raymtl.training.outcome import EpochReport, Outcome, Point
 from tests.results.synthetic import TASKS, cells, outcome, record, write_plan
 

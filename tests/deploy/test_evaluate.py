@@ -20,9 +20,9 @@ from raymtl.deploy.evaluation import evaluate as deploy_evaluate
 from raymtl.errors import PreflightError, StoreError
 from raymtl.kept import kept_epochs
 from raymtl.plan import Plan
-from raymtl.results.epochs import drop_epochs
-from raymtl.results.evaluated import spread
 from raymtl.results.records import METRICS, PREDICTIONS, read_record
+from raymtl.results.runs.epochs import drop_epochs
+from raymtl.results.runs.evaluated import spread
 
 SOURCE = "Fsdd().source('digit')"
 

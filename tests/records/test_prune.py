@@ -16,7 +16,7 @@ from click.testing import Result
 
 from raymtl.engine.attempts import hold
 from raymtl.engine.sweep import locked
-from raymtl.results.leftovers import Leftover, remove
+from raymtl.results.runs.leftovers import Leftover, remove
 from tests.corpora import tree
 from tests.records.test_show import run_of
 

@@ -14,11 +14,11 @@ import pytest
 from click.testing import Result
 
 from raymtl.errors import PreflightError
-from raymtl.results.columns import COLUMNS
 from raymtl.results.ledger import Ledger
-from raymtl.results.query import query
 from raymtl.results.records import read_record
 from raymtl.results.table import read_results
+from raymtl.results.tables.columns import COLUMNS
+from raymtl.results.tables.query import query
 from tests.corpora import tree
 
 

@@ -12,8 +12,8 @@ import pytest
 from click.testing import Result
 
 from raymtl.durable import file_digest, open_sealed, seal
-from raymtl.results.comparing import differences
 from raymtl.results.records import RECORD, WEIGHTS
+from raymtl.results.runs.same import differences
 from tests.corpora import tree
 from tests.records.test_show import run_of
 

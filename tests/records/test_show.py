@@ -14,8 +14,8 @@ from raymtl.durable import file_digest
 from raymtl.errors import PreflightError
 from raymtl.results.finding import find_run, runs_of
 from raymtl.results.ledger import Ledger
-from raymtl.results.one import sparkline
 from raymtl.results.records import WEIGHTS, read_record
+from raymtl.results.runs.facts import sparkline
 from tests.test_cli import narrow
 
 TOGETHER = "fsdd.digit__fsdd.speaker"

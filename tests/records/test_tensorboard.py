@@ -23,8 +23,8 @@ from tensorboard.plugins.hparams.metadata import (
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from tensorboard.util.tensor_util import make_ndarray
 
-from raymtl.results.labelled import label_values, precision_recall
 from raymtl.results.records import read_record
+from raymtl.results.tracking.labels import label_values, precision_recall
 from raymtl.tasks import Number, YesNo
 from tests.records.test_show import TOGETHER, run_of
 from tests.results.synthetic import outcome

@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 
 from raymtl.results.records import read_record
-from raymtl.results.tracked import tracked
+from raymtl.results.tracking.tracked import tracked
 from tests.records.test_show import run_of
 
 

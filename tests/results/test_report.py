@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from raymtl.results.drawings import confusion_picture, nice_ticks
 from raymtl.results.ledger import Ledger
-from raymtl.results.panels import Names, panel
 from raymtl.results.records import METRICS, RECORD, read_record
 from raymtl.results.report import write_report
 from raymtl.results.report.again import setting
+from raymtl.results.report.drawings import confusion_picture, nice_ticks
+from raymtl.results.report.panels import Names, panel
 from raymtl.results.report.scores import ranked_rows
 from raymtl.results.state import read_sweep, short, title
 from raymtl.results.table import read_results

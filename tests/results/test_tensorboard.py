@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from raymtl.results.tensorboard import RunWriter, confusion_image
+from raymtl.results.tracking.tensorboard import RunWriter, confusion_image
 from raymtl.training.outcome import EpochReport, Point
 from tests.results.synthetic import TASKS, outcome
 

@@ -15,9 +15,9 @@ from raymtl.kept import BEST_ALONE, Keep, epoch_file, kept_epochs, spelt
 from raymtl.loading.batches import Mixed
 from raymtl.models import SharedDnn
 from raymtl.plan import Plan
-from raymtl.results.epochs import add_epochs, drop_epochs
 from raymtl.results.ledger import reconcile
 from raymtl.results.records import WEIGHTS, read_record, verify
+from raymtl.results.runs.epochs import add_epochs, drop_epochs
 from raymtl.training.optimise import Adam
 from raymtl.training.outcome import Outcome
 from raymtl.training.training import Training

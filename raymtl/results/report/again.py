@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from raymtl.results.panels import Row
+from raymtl.results.report.panels import Row
 from raymtl.results.report.sections import bounded
 from raymtl.results.state import SweepState
 

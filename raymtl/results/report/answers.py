@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from raymtl.results.panels import Names, Row
 from raymtl.results.report.matrix import counted, matrices, points
-from raymtl.results.shown import shown
+from raymtl.results.report.panels import Names, Row
+from raymtl.results.report.shown import shown
 from raymtl.results.state import SweepState, title
 from raymtl.results.transfer.answers import (
     Rules,

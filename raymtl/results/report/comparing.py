@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from raymtl.results.compare import WORDS, Comparison
-from raymtl.results.panels import Row
 from raymtl.results.report.matrix import SIGNS, points
+from raymtl.results.report.panels import Row
 from raymtl.results.report.sections import bounded
+from raymtl.results.report.shown import shown
 from raymtl.results.report.writing import write_page
-from raymtl.results.shown import shown
 from raymtl.results.state import partners, short, title
 
 _COLUMNS = {

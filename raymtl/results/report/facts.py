@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from raymtl.results.panels import Row
+from raymtl.results.report.panels import Row
 from raymtl.results.report.sections import MOST_LISTED, bounded
-from raymtl.results.shown import shown
+from raymtl.results.report.shown import shown
 from raymtl.results.state import SweepState
 from raymtl.results.table import TOGETHER
 

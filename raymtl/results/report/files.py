@@ -14,8 +14,8 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from raymtl.durable import write_durably
-from raymtl.results.panels import Row
 from raymtl.results.report.latex import latex_table
+from raymtl.results.report.panels import Row
 
 ROOM = 1_200_000  # characters that all files together may take within a page
 KINDS = ("csv", "parquet", "tex")

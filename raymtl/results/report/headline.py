@@ -9,10 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from raymtl.results.panels import Names, Row
 from raymtl.results.report.answers import Judged
 from raymtl.results.report.matrix import SIGNS, points
-from raymtl.results.shown import shown
+from raymtl.results.report.panels import Names, Row
+from raymtl.results.report.shown import shown
 from raymtl.results.state import title
 from raymtl.results.transfer.verdicts import VERDICTS
 

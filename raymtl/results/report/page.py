@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from raymtl.results.panels import Names, Row, panel
-from raymtl.results.proof import proof
 from raymtl.results.relations.report import relations_report
 from raymtl.results.report import facts
 from raymtl.results.report.again import again, cell_command, setting
@@ -11,6 +9,8 @@ from raymtl.results.report.answers import judged, verdicts
 from raymtl.results.report.costs import costs
 from raymtl.results.report.headline import headline
 from raymtl.results.report.leakage import leakage
+from raymtl.results.report.panels import Names, Row, panel
+from raymtl.results.report.proof import proof
 from raymtl.results.report.related import related
 from raymtl.results.report.scores import best_cells, ranked_rows, score_rows
 from raymtl.results.report.sections import attempted, bounded

@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from raymtl.results.panels import Row
 from raymtl.results.relations.choices import WAYS
 from raymtl.results.relations.terminal import budget
-from raymtl.results.shown import shown, text
+from raymtl.results.report.panels import Row
+from raymtl.results.report.shown import shown, text
 from raymtl.results.state import short
 
 _METHOD = {"extraction": "Extraction", "model": "Model"}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from raymtl.results.panels import Names, Row
 from raymtl.results.report.matrix import SIGNS, points
-from raymtl.results.shown import shown
+from raymtl.results.report.panels import Names, Row
+from raymtl.results.report.shown import shown
 from raymtl.results.state import BESIDE, SweepState, partners, title
 from raymtl.results.table import TOGETHER, summary
 from raymtl.results.terminal import spread

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from raymtl.errors import RaymtlError
-from raymtl.results.panels import Row
+from raymtl.results.report.panels import Row
 
 T = TypeVar("T")
 MOST_LISTED = 200  # failures, missing runs, skipped clips and the like

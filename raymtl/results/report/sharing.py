@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from raymtl.results.panels import Names, Row
+from raymtl.results.report.panels import Names, Row
 from raymtl.results.report.sections import bounded
+from raymtl.results.report.shown import shown
 from raymtl.results.report.trees import drawing
 from raymtl.results.sharing import Part, Shares, in_words, shares, why_no_tree, why_unknown
-from raymtl.results.shown import shown
 from raymtl.results.state import SweepState
 from raymtl.results.table import TOGETHER
 

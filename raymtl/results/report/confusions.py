@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from raymtl.results.drawings import confusion_picture
-from raymtl.results.shown import Row, shown
+from raymtl.results.report.drawings import confusion_picture
+from raymtl.results.report.shown import Row, shown
 from raymtl.results.state import SweepState
 
 Counts = npt.NDArray[np.int64]

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from raymtl.results.finding import runs_of
-from raymtl.results.logdir import short_names
 from raymtl.results.records import METRICS, Record, each_record
 from raymtl.results.state import read_sweep
+from raymtl.results.tracking.logdir import short_names
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 
 from raymtl.durable import write_durably
 from raymtl.errors import PreflightError
-from raymtl.results.columns import COLUMNS
 from raymtl.results.finding import runs_of
 from raymtl.results.records import METRICS, PREDICTIONS
-from raymtl.results.stored import TABLES
-from raymtl.results.tidy import csv_bytes
+from raymtl.results.tables.columns import COLUMNS
+from raymtl.results.tables.stored import TABLES
+from raymtl.results.tables.tidy import csv_bytes
 
 DICTIONARY = "columns"
 _FILES = {"metrics": METRICS, "predictions": PREDICTIONS}

@@ -17,10 +17,10 @@ from raymtl.durable import sync
 from raymtl.extraction.aside import abandoned
 from raymtl.extraction.store import FeatureStore
 from raymtl.kept import EPOCHS
-from raymtl.results.epochs import drop_epochs
 from raymtl.results.finding import runs_of, sweeps_of
 from raymtl.results.ledger import Ledger
 from raymtl.results.records import RECORD, Record, each_record
+from raymtl.results.runs.epochs import drop_epochs
 
 _DOOMED = ".doomed-"  # in front of a name while its folder is removed
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from raymtl.durable import write_durably
 from raymtl.errors import PreflightError
-from raymtl.results.tracked import Tracked
+from raymtl.results.tracking.tracked import Tracked
 
 _WHOLE, _DIGEST = "raymtl.whole", "raymtl.digest"
 _BATCH = 500  # metrics in a request; MLflow takes 1,000

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from raymtl.results.confusions import confusion
 from raymtl.results.curves import Curve, curve, histories
-from raymtl.results.drawings import curves_chart, whisker
-from raymtl.results.shown import Row as Row
-from raymtl.results.shown import shown, slug
+from raymtl.results.report.confusions import confusion
+from raymtl.results.report.drawings import curves_chart, whisker
+from raymtl.results.report.shown import Row as Row
+from raymtl.results.report.shown import shown, slug
 from raymtl.results.state import SweepState, partners, title
 from raymtl.results.table import TOGETHER
 from raymtl.results.terminal import spread

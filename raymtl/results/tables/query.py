@@ -10,11 +10,11 @@ import duckdb
 import pyarrow as pa
 
 from raymtl.errors import PreflightError
-from raymtl.results.columns import COLUMNS
 from raymtl.results.finding import sweeps_of
 from raymtl.results.predictions import SCHEMA as PREDICTIONS_SCHEMA
 from raymtl.results.records import HISTORY_SCHEMA, METRICS, PREDICTIONS
-from raymtl.results.stored import TABLES
+from raymtl.results.tables.columns import COLUMNS
+from raymtl.results.tables.stored import TABLES
 
 _CLIPS = pa.schema([("source", pa.string()), ("id", pa.string()), ("component", pa.string())])
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {

@@ -25,8 +25,8 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from raymtl.results.labelled import hparam_summaries, label_values
 from raymtl.results.pictures import png
+from raymtl.results.tracking.labels import hparam_summaries, label_values
 from raymtl.tasks import Task
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Runs that have ended: all that is known of one, equality, kept epochs, leftovers."""

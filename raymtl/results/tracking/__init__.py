@@ -1,0 +1,1 @@
+"""Runs for TensorBoard, MLflow and Weights & Biases."""
