@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,14 @@ def git_state(folder: Path) -> dict[str, Any] | None:
         return None
     digest = hashlib.sha256(status + b"\0" + diff).hexdigest() if status else ""
     return {"commit": commit, "dirty": bool(status), "diff": digest}
+
+
+def state_in_words(state: Mapping[str, Any] | None) -> str | None:
+    """What `git_state` gives, for people: the commit, and the digest of what was changed since."""
+    if state is None:
+        return None
+    changed = f", and changes (SHA-256 {state['diff'][:12]})" if state["dirty"] else ""
+    return f"{state['commit']}{changed}"
 
 
 def commit(folder: Path) -> str | None:

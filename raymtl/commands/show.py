@@ -13,10 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from raymtl.kept import EPOCHS, epoch_of, kept_epochs, spelt
+from raymtl.provenance import state_in_words
 from raymtl.results.finding import Found, find_run
 from raymtl.results.runs.epochs import epochs_bytes
 from raymtl.results.runs.facts import OneRun, curves, read_run, sparkline, varied
 from raymtl.results.sharing import in_words, shares, why_no_tree, why_unknown
+from raymtl.results.state import ENVIRONMENT
 
 _LARGEST = 12  # labels of a confusion matrix that is drawn
 _CURVES = 12
@@ -231,14 +233,17 @@ def _provenance(one: OneRun, console: Console) -> None:
     content, environment = one.content, one.environment
     versions = content.get("versions", environment.get("versions", {}))
     machine = content.get("machine") or environment.get("machine") or {}
+    git, packages = environment.get("git") or {}, len(environment.get("packages", ()))
     facts = {
         "study": environment.get("study"),
         "data": environment.get("data"),
-        "commit": environment.get("commit"),
+        "commit": state_in_words(git.get("study")) or environment.get("commit"),
+        "raymtl": state_in_words(git.get("raymtl")),
         "seed": f"{content['seed']}, derived {content.get('derived_seed')}" if content else None,
         "device": content.get("device"),
         "machine": _machine(machine),
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "packages": f"all {packages} are in {one.found.sweep / ENVIRONMENT}" if packages else None,
     }
     _title(console, "Provenance")
     for name, value in facts.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,26 @@ def test_everything_of_a_record_is_shown(call: Callable[..., Result], sweep: Pat
     assert content["digest"] in said
     assert "combination fsdd.digit + fsdd.speaker (one of 3)" in said
     assert f"raymtl rerun {sweep / 'runs' / run}" in said
+
+
+def test_commits_changes_and_where_all_packages_are(
+    call: Callable[..., Result], sweep: Path
+) -> None:
+    """As environment.json has them; a sweep of before kept the study's commit alone."""
+    path = sweep / "environment.json"
+    kept = json.loads(path.read_text())
+    state = {"commit": "a" * 40, "dirty": True, "diff": "b" * 64}
+    kept["git"] = {"study": state, "raymtl": {**state, "dirty": False, "diff": ""}}
+    path.write_text(json.dumps(kept))
+    said = "".join(call("show", run_of(sweep)).output.split())
+    assert f"commit{'a' * 40},andchanges(SHA-256{'b' * 12})" in said
+    assert said.count("a" * 40) == 2
+    assert f"all{len(kept['packages'])}arein{path}" in said
+    del kept["git"], kept["packages"]
+    path.write_text(json.dumps({**kept, "commit": "c" * 40}))
+    said = "".join(call("show", run_of(sweep)).output.split())
+    assert f"commit{'c' * 40}" in said
+    assert "environment.json" not in said
 
 
 def test_a_changed_file_is_damage(call: Callable[..., Result], sweep: Path) -> None:
