@@ -53,7 +53,7 @@ def _written(found: Iterable[Result], form: str, epoch: int) -> Iterator[str]:
     """Lines of the answers."""
     if form == "text":
         return text_lines(found)
-    return csv_lines(found) if form == "csv" else map(partial(json_line, epoch=epoch), found)
+    return csv_lines(found, epoch) if form == "csv" else map(partial(json_line, epoch=epoch), found)
 
 
 def window_of(text: str) -> Window:

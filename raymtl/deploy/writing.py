@@ -13,7 +13,7 @@ from raymtl.deploy.files import Result
 _WIDE = 80  # columns of a terminal
 _TOP = 3  # scores shown of an answer
 _SPANS = 12  # of a recording shown, where the answer changes
-COLUMNS = ("file", "task", "start", "end", "label", "score", "error")
+COLUMNS = ("file", "task", "start", "end", "label", "score", "error", "epoch")
 
 
 def json_line(result: Result, epoch: int | None = None) -> str:
@@ -78,19 +78,19 @@ def _plain(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-def csv_lines(results: Iterable[Result]) -> Iterator[str]:
+def csv_lines(results: Iterable[Result], epoch: int) -> Iterator[str]:
     """A header, then a row a (recording, task, window); columns as in `COLUMNS`.
 
-    score: probability of the label; of several labels the least one's.
+    score: probability of the label; of several labels the least one's. epoch: of the weights.
     """
     yield _csv(COLUMNS)
     for result in results:
         if result.error:
-            yield _csv((result.file, "", "", "", "", "", result.error))
+            yield _csv((result.file, "", "", "", "", "", result.error, str(epoch)))
         for task, whole in result.answers.items():
             for each in whole.windows:
                 yield _csv((result.file, task, f"{each.start:.6f}", f"{each.end:.6f}", each.label,
-                            _score(each), ""))  # fmt: skip
+                            _score(each), "", str(epoch)))  # fmt: skip
 
 
 def audacity(result: Result) -> str:

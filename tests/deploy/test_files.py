@@ -167,6 +167,7 @@ def test_csv_and_label_tracks(runs: list[Path], folder: Path, tmp_path: Path) ->
     assert code == 1
     assert [row["task"] for row in rows if row["file"].endswith("a.wav")] == ["digit", "speaker"]
     assert [row["error"] != "" for row in rows] == [False, False, True, False, False]
+    assert {row["epoch"] for row in rows} == {str(raymtl.load(runs[0]).epoch)}
     assert predict(runs[0], str(folder), "--format", "audacity")[0] == 2  # into which folder?
     predict(runs[0], str(folder), "--format", "audacity", "-o", str(tmp_path / "labels"))
     assert sorted(path.name for path in (tmp_path / "labels").iterdir()) == ["a.txt", "b.txt"]
