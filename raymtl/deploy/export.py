@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from raymtl.deploy.profile import profile
 from raymtl.deploy.recipe import RECIPE
 from raymtl.deploy.small import calibration, in_8_bits
 from raymtl.durable import write_durably
-from raymtl.errors import PreflightError, StoreError, StudyError
+from raymtl.errors import PreflightError, StudyError
 from raymtl.extraction.audio import Signal
 from raymtl.kept import Epoch, file_of
 from raymtl.tasks import Floats
@@ -174,17 +175,10 @@ def _write(output: Path, files: Mapping[str, bytes]) -> None:
         for name, content in sorted(files.items(), key=lambda item: item[0] == RECORD):
             write_durably(output / name, content)
         return
-    aside = output.with_name(f".{output.name}.aside")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(aside, "w") as archive:
-            for name, content in sorted(files.items()):
-                member = zipfile.ZipInfo(name, _TIME)
-                member.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(member, content)
-        aside.replace(output)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise StoreError(
-            f"{output}: cannot be written ({error.strerror or error}). Choose another output."
-        ) from error
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in sorted(files.items()):
+            member = zipfile.ZipInfo(name, _TIME)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, content)
+    write_durably(output, packed.getvalue())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from raymtl.errors import PreflightError, StoreError
 from raymtl.kept import Epoch, file_of, one_epoch
 
 RECORD, FACTS = "record.json", "artefact.json"
+_SMALL, _TIGHT = 64 << 20, 200  # bytes that are read in any case; else at most so many times packed
 
 
 class Contents:
@@ -34,22 +36,26 @@ class Contents:
             )
 
     def has(self, name: str) -> bool:
-        try:
-            self.read(name)
-        except StoreError:
-            return False
-        return True
+        if not self._zip:
+            return (self.path / name).is_file()
+        with zipfile.ZipFile(self.path) as archive:
+            return name in archive.namelist()
 
     def read(self, name: str) -> bytes:
         """Raises:
-        StoreError: when there is no such file, or the zip file is damaged.
+        StoreError: when there is no such file, or the zip file is damaged or would fill memory.
         """
         try:
             if not self._zip:
                 return (self.path / name).read_bytes()
             with zipfile.ZipFile(self.path) as archive:
-                return archive.read(name)
-        except (OSError, KeyError, zipfile.BadZipFile, EOFError) as error:
+                member = archive.getinfo(name)
+                if member.file_size > max(_SMALL, _TIGHT * member.compress_size):
+                    raise zipfile.BadZipFile(
+                        f"{member.compress_size:,} bytes become {member.file_size:,}: no network"
+                    )
+                return archive.read(member)
+        except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise StoreError(
                 f"{self.path}: {name} cannot be read ({error}). Expected a run's folder or what "
                 "`raymtl export` wrote; export it again."
@@ -122,7 +128,7 @@ def kept_of(path: Path) -> dict[str, Any]:
 
 def _epoch(contents: Contents, record: dict[str, Any], asked: Epoch | None) -> int:
     """The number of the epoch that is meant; an artefact has one alone."""
-    own = json.loads(contents.read(FACTS)).get("epoch") if contents.has(FACTS) else None
+    own = _own_epoch(contents)
     if own is None:
         return one_epoch("best" if asked is None else asked, record, str(record["run"]))
     named = {"best": record["best_epoch"], "last": record["epochs"]}.get(str(asked), asked)
@@ -131,7 +137,21 @@ def _epoch(contents: Contents, record: dict[str, Any], asked: Epoch | None) -> i
             f"{contents.path}: holds the weights of epoch {own} alone, not of {asked}. Export the "
             f"run again: `raymtl export {record['run']} --epoch {asked}`."
         )
-    return int(own)
+    return own
+
+
+def _own_epoch(contents: Contents) -> int | None:
+    """The epoch of an artefact; None of a run's folder, and of an artefact that does not say."""
+    if not contents.has(FACTS):
+        return None
+    try:
+        found = json.loads(contents.read(FACTS)).get("epoch")
+        return None if found is None else int(found)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"{contents.path}: {FACTS} is not what `raymtl export` writes ({error}). Export the "
+            "run again."
+        ) from error
 
 
 def _check_recipe(contents: Contents, record: dict[str, Any]) -> None:
