@@ -17,14 +17,14 @@ from raymtl.deploy import load
 from raymtl.deploy.predictor import Predictor
 from raymtl.engine.cluster import connected
 from raymtl.engine.options import SweepOptions
-from raymtl.errors import DecodingError, PreflightError, RaymtlError, StudyError
+from raymtl.errors import AudioError, DecodingError, PreflightError, RaymtlError, StudyError
 from raymtl.kept import Epoch
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-MOST = 64 << 20  # bytes of a recording
+MOST, HOURS = 64 << 20, 6.0  # bytes of a recording, and its length: silence packs into few bytes
 _PAGE = Path(__file__).with_name("serve.html")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src "
@@ -76,12 +76,25 @@ class Listener:
             file.write(recording)
             file.flush()
             try:
+                self._check(Path(file.name))
                 found = self._predictor.predict_file(file.name, window=self._window)
             except DecodingError as error:
                 said = str(error).removeprefix(f"{file.name}: ")
                 raise type(error)(f"not a recording that can be used: {said}") from error
         seconds = max((answer.end for answer in found.values()), default=0.0)
         return {"seconds": seconds, "tasks": {n: a.to_plain() for n, a in found.items()}}
+
+    def _check(self, path: Path) -> None:
+        """Raises:
+        AudioError: for more sound than is answered at a time.
+        """
+        head = next(iter(self._predictor.recipe.fronts.values())).signal.header(path)
+        hours = head.frames / head.rate / 3600
+        if hours > HOURS:
+            raise AudioError(
+                f"it lasts {hours:.1f} h; at most {HOURS:g} h are answered at a time. Send a part "
+                "of it, or use `raymtl predict`."
+            )
 
 
 async def _body(request: Request) -> bytes | None:

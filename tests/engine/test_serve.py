@@ -114,6 +114,20 @@ def test_too_large_a_recording(client: TestClient, monkeypatch: pytest.MonkeyPat
     assert (reply.status_code, "larger than 1 MiB" in reply.text) == (413, True)
 
 
+def test_more_sound_than_is_answered(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Few bytes of silence are hours of windows."""
+    monkeypatch.setattr(serve, "HOURS", 0.5)
+    silence = np.zeros(3600 * 1_000, np.int16)
+    soundfile.write(tmp_path / "silence.flac", silence, 1_000, "PCM_16")
+    content = (tmp_path / "silence.flac").read_bytes()
+    assert len(content) < 100_000
+    reply = client.post("/predict", content=content)
+    assert reply.status_code == 422
+    assert "it lasts 1.0 h; at most 0.5 h are answered at a time" in reply.json()["error"]
+
+
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/predict"), ("POST", "/"), ("GET", "/../etc")]
 )
