@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -279,3 +280,37 @@ def test_every_row_of_a_table_is_answered_as_in_training(songs: Plan, tmp_path: 
     assert (done.exit_code, "no SQLite file" in done.stderr) == (1, True)
     done = CliRunner().invoke(main, ["predict", str(run), table, "--window", "1"])
     assert (done.exit_code, "windows of tables" in done.output) == (2, True)
+
+
+def _evaluated(run: Path, on: str, data: Path, store: Path) -> tuple[str, list[dict[str, Any]]]:
+    """What `raymtl evaluate` prints, and its scores."""
+    output = store / "scores.json"
+    words = ["evaluate", str(run), "--on", on, "--data", str(data), "--store", str(store)]
+    done = CliRunner().invoke(main, [*words, "-o", str(output)])
+    assert done.exit_code == 0, done.output
+    (epoch,) = json.loads(output.read_text())["epochs"]
+    return done.output, epoch["scores"]
+
+
+@pytest.mark.parametrize(
+    ("study", "on", "source"),
+    [
+        ("songs", "MillionSong(inputs='words').source('year')", "millionsong.year"),
+        ("songs", "MillionSong(inputs='words').source('tags')", "millionsong.tags"),
+        ("faces", "Celeba().source('Male')", "celeba.Male"),
+    ],
+)
+def test_numbers_rows_and_images_are_scored_again(
+    study: str, on: str, source: str, faces: Plan, songs: Plan, data: Path, tmp_path: Path
+) -> None:
+    """On the run's own test clips, every metric is that of its record, the unit's among them."""
+    plan = {"faces": faces, "songs": songs}[study]
+    job = next(j for j in plan.runs if [s.name for s in j.sources] == [source])
+    run = plan.sweep / "runs" / job.run
+    text, (found,) = _evaluated(run, on, data, tmp_path)
+    assert "are left out: they are not among the run's test clips" in text
+    record = json.loads((run / "record.json").read_text())
+    (expected,) = [score for score in record["scores"] if score["part"] == "test"]
+    del expected["scalars"]["loss"]
+    assert found["scalars"] == pytest.approx(expected["scalars"], rel=1e-5)
+    assert found["confusion"] == expected["confusion"]

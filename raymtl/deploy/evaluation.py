@@ -105,12 +105,18 @@ def as_known(head: Task, own: Task) -> Task:
     """The network's task, reading the names that the clips have for its labels.
 
     Raises:
-        StudyError: when the clips' task is of another kind.
+        StudyError: when the clips' task is of another kind, or counts in another unit.
     """
     if type(head) is not type(own):
         raise StudyError(
             f"task {head.name!r}: the network's is {type(head).__name__}, the clips' is "
             f"{type(own).__name__}. Derive one of the same kind (`coarse`, `whether`)."
+        )
+    units = [getattr(task, "unit", "") for task in (head, own)]
+    if all(units) and units[0] != units[1]:
+        raise StudyError(
+            f"task {head.name!r}: the network's is in {units[0]}, the clips' in {units[1]}. Give "
+            "the clips' targets in the network's unit."
         )
     aliases = getattr(own, "aliases", None)
     return replace(head, aliases=aliases) if aliases else head  # type: ignore[call-arg]

@@ -15,14 +15,15 @@ from sklearn.metrics import recall_score
 
 import raymtl
 from raymtl.cli import main
-from raymtl.deploy.evaluation import Asked
+from raymtl.deploy.evaluation import Asked, as_known
 from raymtl.deploy.evaluation import evaluate as deploy_evaluate
-from raymtl.errors import PreflightError, StoreError
+from raymtl.errors import PreflightError, StoreError, StudyError
 from raymtl.kept import kept_epochs
 from raymtl.plan import Plan
 from raymtl.results.records import METRICS, PREDICTIONS, read_record
 from raymtl.results.runs.epochs import drop_epochs
 from raymtl.results.runs.evaluated import spread
+from raymtl.tasks import Number
 
 SOURCE = "Fsdd().source('digit')"
 
@@ -96,6 +97,54 @@ def test_labels_mapped_onto_the_networks(runs: list[Path], corpora: Path, tmp_pa
     assert code == 0, said
     assert "24 clips" in said
     assert [line.split()[:2] for line in said.splitlines()][-2:] == [["1", "12"], ["2", "12"]]
+
+
+SPELT = """
+from raymtl.tasks import OneOf
+from readers.own import Column, Csv
+
+words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+digit = OneOf("digit", tuple("0123456789"), aliases=tuple(zip(words, "0123456789")))
+source = Csv("spelt", table="clips.csv", audio="file", targets=(Column("said", digit),)).source()
+"""
+
+
+def test_names_of_the_clips_own_are_read_by_aliases(
+    runs: list[Path], digits: Plan, tmp_path: Path
+) -> None:
+    """The run's test clips in another corpus, which spells its labels: as the run scored them."""
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    paths = {row.id: Path(row.path) for row in digits.corpora.sources["fsdd.digit"].rows}
+    said = pq.read_table(runs[0] / PREDICTIONS).to_pylist()
+    lines = ["file,said"]
+    (tmp_path / "data" / "spelt").mkdir(parents=True)
+    for row in said:
+        if row["source"] == "fsdd.digit":
+            shutil.copy(paths[row["id"]], tmp_path / "data" / "spelt")
+            lines.append(f"{paths[row['id']].name},{words[int(row['truth'][0])]}")
+    (tmp_path / "data" / "spelt" / "clips.csv").write_text("\n".join(lines))
+    (tmp_path / "spelt.py").write_text(SPELT)
+    output = tmp_path / "scores.json"
+    on = f"{tmp_path / 'spelt.py'}:source"
+    code, text = evaluate(runs[0], on, tmp_path / "data", "-o", str(output))
+    assert code == 0, text
+    assert "left out" not in text
+    ((found,),) = [epoch["scores"] for epoch in json.loads(output.read_text())["epochs"]]
+    (expected,) = [
+        score
+        for score in read_record(runs[0]).content["scores"]
+        if (score["source"], score["part"]) == ("fsdd.digit", "test")
+    ]
+    assert found["confusion"] == expected["confusion"]
+    assert found["scalars"]["uar"] == pytest.approx(expected["scalars"]["uar"], abs=1e-9)
+
+
+def test_numbers_of_another_unit_are_refused() -> None:
+    """Hours beside minutes would be scored as if they were minutes."""
+    head = Number("length", unit="min")
+    assert as_known(head, Number("length")) is head
+    with pytest.raises(StudyError, match="'length': the network's is in min, the clips' in h"):
+        as_known(head, Number("length", unit="h"))
 
 
 def test_a_miniature_is_said_to_be_one(runs: list[Path], tmp_path: Path) -> None:
