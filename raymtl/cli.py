@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 
 from raymtl.commands.group import Commands
+from raymtl.commands.networks import CODE, EPOCH, RUN, SOURCE, STORE, found
 from raymtl.commands.networks import COMMANDS as ON_NETWORKS
-from raymtl.commands.networks import EPOCH, RUN, STORE, found
 from raymtl.commands.on_records import COMMANDS as ON_RECORDS
 from raymtl.commands.options import (
     FILE,
@@ -225,8 +225,10 @@ def compare(a: str, b: str, page: Path, store: Path) -> None:
     show_default=True,
     help="Processes that answer side by side.",
 )
+@SOURCE
 @EPOCH
-def serve(run: str, store: str, host: str, port: int, replicas: int, epoch: Any) -> None:
+@CODE
+def serve(run: str, store: str, **options: Any) -> None:
     """Serve RUN's network with a page to drop recordings on.
 
     RUN is a run's folder, its name as `raymtl show` takes it, or what `raymtl export` wrote. Ctrl-C
@@ -234,7 +236,7 @@ def serve(run: str, store: str, host: str, port: int, replicas: int, epoch: Any)
     """
     from raymtl.commands.serve import serve_run
 
-    serve_run(found(run, store), host, port, replicas, epoch)
+    serve_run(found(run, store), **options)
 
 
 @main.command()

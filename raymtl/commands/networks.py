@@ -1,4 +1,4 @@
-"""The commands on trained networks: evaluate, predict, export."""
+"""The commands on trained networks, but for `serve`: predict, evaluate, export."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,15 @@ from raymtl.engine.serve import serve
 from raymtl.kept import Epoch
 
 
-def serve_run(run: Path, host: str, port: int, replicas: int, epoch: Epoch | None) -> None:
+def serve_run(
+    run: Path,
+    host: str,
+    port: int,
+    replicas: int,
+    epoch: Epoch | None,
+    source: str | None = None,
+    code: Sequence[str] = (),
+) -> None:
     """Serves until interrupted; says where.
 
     Raises:
@@ -24,6 +33,7 @@ def serve_run(run: Path, host: str, port: int, replicas: int, epoch: Epoch | Non
         click.echo(f"{url} answers; Ctrl-C ends it.")
 
     try:
-        serve(run, host, port, replicas, ready, epoch, partial(click.echo, err=True))
+        told = partial(click.echo, err=True)
+        serve(run, host, port, replicas, ready, epoch, told, source, code)
     except KeyboardInterrupt:
         click.echo("Ended.", err=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -37,10 +37,17 @@ _HEADERS = {
 class Listener:
     """What one replica does: it holds the network and answers one request after the other."""
 
-    def __init__(self, run: str, epoch: Epoch | None = None) -> None:
-        self._predictor = load(Path(run), epoch=epoch)
+    def __init__(
+        self,
+        run: str,
+        epoch: Epoch | None = None,
+        source: str | None = None,
+        code: Sequence[str] = (),
+    ) -> None:
+        self._predictor, self._source = load(Path(run), code, epoch), source
         recipe = self._predictor.recipe
-        self._window = min(map(self._predictor.hears, recipe.fronts.values()))
+        used = {source: recipe.fronts[source]} if source else recipe.fronts
+        self._window = min(map(self._predictor.hears, used.values()))
         self._about = {
             "name": recipe.run,
             "text": f"Tasks: {', '.join(self._predictor.tasks)}. Learnt from "
@@ -77,7 +84,9 @@ class Listener:
             file.flush()
             try:
                 self._check(Path(file.name))
-                found = self._predictor.predict_file(file.name, window=self._window)
+                found = self._predictor.predict_file(
+                    file.name, window=self._window, source=self._source
+                )
             except DecodingError as error:
                 said = str(error).removeprefix(f"{file.name}: ")
                 raise type(error)(f"not a recording that can be used: {said}") from error
@@ -122,6 +131,8 @@ def serve(
     ready: Callable[[str], None] = lambda url: None,
     epoch: Epoch | None = None,
     told: Callable[[str], None] = lambda words: None,
+    source: str | None = None,
+    code: Sequence[str] = (),
 ) -> None:
     """Serves a run, or what was exported of one, until interrupted; so too while it starts.
 
@@ -130,6 +141,8 @@ def serve(
         ready: told the address once it answers.
         epoch: whose weights: its number, ``best`` or ``last``; without it the best one's.
         told: what is being done, in words, until then.
+        source: of the run, whose signal and stages to use; without it, each task's own.
+        code: modules or Python files of the user's own classes.
 
     Raises:
         StoreError: when there is no such run.
@@ -137,7 +150,8 @@ def serve(
         PreflightError: when Ray Serve is not installed, or the port is taken.
     """
     told("Loading the network ...")
-    _hears(load(run, epoch=epoch))  # what is wrong with it is said now, not by a replica
+    code = [str(Path(name).resolve()) if Path(name).exists() else name for name in code]
+    _hears(load(run, code, epoch), source)  # what is wrong with it is said now, not by a replica
     try:
         from ray import serve as ray_serve
     except ImportError as error:
@@ -150,17 +164,18 @@ def serve(
         told("Starting the server ...")
         ray_serve.start(http_options={"host": host, "port": port, "location": "HeadOnly"})
         deployment = ray_serve.deployment(num_replicas=replicas)(Listener)
-        ray_serve.run(deployment.bind(str(run.resolve()), epoch), name="raymtl")
+        bound = deployment.bind(str(run.resolve()), epoch, source, code)
+        ray_serve.run(bound, name="raymtl")
         ready(f"http://{host}:{port}/")
         while True:  # an interrupt ends Ray, which is this command's own, and Serve with it
             time.sleep(1)
 
 
-def _hears(predictor: Predictor) -> None:
+def _hears(predictor: Predictor, source: str | None) -> None:
     """Raises:
     StudyError: for a network that takes no sound, or whose tasks' stages are not clear.
     """
-    media = {predictor.recipe.fronts[name].signal.media for name in predictor.fronts()}
+    media = {predictor.recipe.fronts[name].signal.media for name in predictor.fronts(source)}
     if media != {"audio"}:
         raise StudyError(
             f"{predictor.recipe.run}: takes {' and '.join(sorted(media))}s, and the page takes "

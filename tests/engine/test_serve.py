@@ -159,6 +159,21 @@ def test_networks_of_images_are_refused_before_ray_starts(
         serve.serve(run, "127.0.0.1", 8000, 1)
 
 
+def test_a_source_is_chosen(run: Path, recording: Path) -> None:
+    predictor = raymtl.load(run)
+    name = predictor.sources[0]
+    said = serve.Listener(str(run), source=name).answer(recording.read_bytes())["tasks"]
+    window = predictor.hears(predictor.recipe.fronts[name])
+    expected = predictor.predict_file(recording, window=window, source=name)
+    assert said == {task: answer.to_plain() for task, answer in expected.items()}
+
+
+def test_a_source_that_the_run_has_not(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "connected", never)
+    with pytest.raises(StudyError, match="source 'dogs': the run was trained on"):
+        serve.serve(run, "127.0.0.1", 8000, 1, source="dogs")
+
+
 @pytest.mark.parametrize("when", ["load", "connected"])
 def test_interrupted_while_it_starts(
     when: str, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
