@@ -26,7 +26,11 @@ from raymtl.commands.options import (
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="raymtl")
 def main() -> None:
-    """Which audio tasks and datasets should be learnt together, and how sure are we?"""
+    """Which audio tasks and datasets should be learnt together, and how sure are we?
+
+    Exit codes: 0 done; 1 in part, or not as it should be; 2 the input is at fault, said before
+    compute is spent; 130 interrupted.
+    """
 
 
 def _data_and_store(command: Any) -> Any:
@@ -178,7 +182,8 @@ def audit(target: str, data: Path | None, store: str, page: Path | None, fast: b
 def report(sweep: Path) -> None:
     """Write the page and print the table of SWEEP.
 
-    SWEEP is its folder, or its name below the store. It may be unfinished.
+    SWEEP is its folder or, below the store, its name or the beginning of that. It may be
+    unfinished.
     """
     from raymtl.commands.report import show_report
 

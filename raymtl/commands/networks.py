@@ -127,9 +127,10 @@ def evaluate(
 ) -> None:
     """Score RUN's network on other clips.
 
-    They go through the stages that were fitted for it. Tasks are matched by the names of heads;
-    heads= and aliases= of a source map others. The main metric has a 95 % interval, by a bootstrap
-    over groups of clips. Exit code 1: some clips could not be decoded; they are named.
+    They go through the stages that were fitted for it. RUN is named as for predict. Tasks are
+    matched by the names of heads; heads= and aliases= of a source map others. The main metric has a
+    95 % interval, by a bootstrap over groups of clips. Exit code 1: some clips could not be
+    decoded; they are named.
     """
     from raymtl.commands.evaluate import Outputs, show_evaluation
 
@@ -163,8 +164,9 @@ def evaluate(
 def export(run: str, output: Path, store: str, recordings: Path | None, **options: Any) -> None:
     """Write RUN's network as one file that runs elsewhere.
 
-    It holds stages, network, labels, graphs (ONNX, torch.export) and a model card. Graphs are
-    checked in ONNX Runtime against what the run said of its test clips. Needs raymtl[export].
+    RUN is its folder, or its name as `raymtl show` takes it. The file holds stages, network,
+    labels, graphs (ONNX, torch.export) and a model card. Graphs are checked in ONNX Runtime against
+    what the run said of its test clips. Needs raymtl[export].
     """
     from raymtl.commands.export import export_run
 

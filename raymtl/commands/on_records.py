@@ -45,7 +45,7 @@ def show(run: str, store: Path) -> None:
     "--format",
     "form",
     type=click.Choice(["table", "csv", "json", "parquet"]),
-    help="[default: by the ending of -o, else table]",
+    help="How rows are written. [default: by the ending of -o, else table]",
 )
 @click.option("-o", "--output", type=NEW_FILE, help="Write to this file.")
 def query(sql: str | None, store: Path, tables: bool, **options: Any) -> None:
@@ -83,7 +83,7 @@ def query(sql: str | None, store: Path, tables: bool, **options: Any) -> None:
     default="best",
     metavar="EPOCHS",
     help="Add the weights of these epochs to the record, when all numbers are equal: all, last, "
-    "every:N, 3,10,25; several are joined by commas.",
+    "every:N, 3,10,25; several are joined by commas. [default: none]",
 )
 def rerun(run: str, store: Path, **options: Any) -> None:
     """Train RUN again without Ray; are its numbers the same?
@@ -140,6 +140,7 @@ def export_results(sweep: Path, form: str, output: Path, **more: bool) -> None:
     """Write SWEEP as tidy CSV or Parquet tables.
 
     They are results, runs, sources, labels and transfer; columns.csv says what their columns mean.
+    SWEEP is named as for report.
     """
     from raymtl.commands.export_results import export_results as export
 
@@ -158,7 +159,8 @@ def export_results(sweep: Path, form: str, output: Path, **more: bool) -> None:
 def tensorboard(sweep: Path, embeddings: bool) -> None:
     """Lay SWEEP out for TensorBoard under short names.
 
-    Prints the command that shows it. May be called again as the sweep goes on.
+    Prints the command that shows it. May be called again as the sweep goes on. SWEEP is named as
+    for report.
     """
     from raymtl.commands.tensorboard import lay_out
 
@@ -177,7 +179,7 @@ def track(sweep: Path, to: str, **options: Any) -> None:
     """Hand SWEEP's runs to MLflow or Weights & Biases.
 
     Those are its finished runs, each once. May be called again as the sweep goes on: it writes the
-    runs that are not there yet.
+    runs that are not there yet. SWEEP is named as for report.
     """
     from raymtl.commands.track import track as write
 
@@ -195,7 +197,11 @@ def track(sweep: Path, to: str, **options: Any) -> None:
     "'*logmel--sharedcnn'.",
 )
 @click.option("--no-measuring", is_flag=True, help="Use the measures that are kept; make none.")
-@click.option("--code", multiple=True, help="File of classes of your own that runs were made with.")
+@click.option(
+    "--code",
+    multiple=True,
+    help="Module or Python file of classes of your own that runs were made with.",
+)
 @click.option(
     "-o",
     "--output",
@@ -214,8 +220,9 @@ def relate(
 ) -> None:
     """Show which tasks of SWEEP to train together.
 
-    The best networks under a budget, predictors of gain beside what names alone tell, whether
-    relations are the same under other features, networks and third tasks, and what explains scores.
+    SWEEP is named as for report. Shows the best networks under a budget, predictors of gain beside
+    what names alone tell, whether relations are the same under other features, networks and third
+    tasks, and what explains scores.
 
     Features and networks are measured once under every extraction and network, on up to 150 clips a
     source: distances, alike representations, probes, gradients. Nothing is trained. The measures
