@@ -101,7 +101,8 @@ def transfer_table(state: SweepState, rules: Rules | None = None, labels: bool =
 def pooled_table(state: SweepState, rules: Rules | None = None) -> pa.Table:
     """As `transfer_table`, over all methods of each partner set: `over_methods`."""
     metrics = {task: state.primary(task) for task in state.tasks}
-    pooled = over_methods([g for g in gains(state.results, metrics) if not g.how.control])
+    found = [g for g in gains(state.results, metrics) if not g.how.control]
+    pooled = over_methods(found, _fixed_sources(state))
     return judged_table(pooled, state, rules or Rules())
 
 
