@@ -150,6 +150,8 @@ def _on_one_set(gain: Gain, found: FixedSet | str) -> tuple[Interval, str]:
         except StudyError as error:
             found = str(error)
         else:
+            if interval.low is None:
+                return interval, _NO_SPREAD
             if len(gain.pairs) < 2:  # another seed could turn it: not told by drawing clips
                 return replace(interval, p=None), ONE_SEED
             return interval, CLUSTERED

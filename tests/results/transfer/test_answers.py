@@ -136,8 +136,14 @@ def test_labels_of_one_test_set_are_resampled(tmp_path: Path) -> None:
     """Intervals of the labels' own F1, against clips drawn and counted one draw after another."""
     state = sweep(tmp_path, helps_digit, 1, 3)
     rows = transfer_table(state, Rules(draws=100), labels=True).to_pylist()
-    assert {row["method"] for row in rows} == {"cluster bootstrap"}
-    assert {row["verdict"] for row in rows if row["source"] == "fsdd.digit"} == {"helps"}
+    assert {(row["source"], row["method"], row["verdict"]) for row in rows} == {
+        ("fsdd.digit", "cluster bootstrap", "helps"),
+        (
+            "ravdess.emotion",
+            "no interval: the differences do not tell their spread",
+            "inconclusive",
+        ),
+    }  # emotion is decided alike in all three seeds
     row = next(row for row in rows if row["label"] == "7")
     (gain,) = [g for g in gains(state.results, {}, labels=True) if g.what.label == "7"]
     found = np.array([_f1(tmp_path, p.run) - _f1(tmp_path, p.base_run) for p in gain.pairs])
