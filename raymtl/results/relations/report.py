@@ -26,6 +26,7 @@ def relations_report(
 
     Args:
         measures: of features and networks; without them, those kept beside the sweep.
+        budgets: as of `choices`. draws: node permutations of each test.
 
     Returns:
         missing: sentences. sources: names. facts: source -> fact -> number. gains: rows {main,
@@ -41,9 +42,7 @@ def relations_report(
     known = pair_gains(found)
     said = told(state, found, measures, draws)
     facts = said.pop("facts")
-    shares = task_shares(state.results, metrics)
     names = sorted({name for pair in known for name in pair} | set(facts) | _planned(state))
-    agreed = agreements(found, draws)
     report = {
         "missing": [*_missing(state, names, known), *_unmeasured(measures)],
         "sources": names,
@@ -51,19 +50,27 @@ def relations_report(
         "gains": [{"main": m, "partner": p, "gain": gain} for (m, p), gain in known.items()],
         "grouping": choices(measured(found), budgets, names) if found else {},
         "predictors": said,
-        "consistency": [_agreement(one) for one in agreed],
-        "variance": [
-            {"source": source, "task": task, **asdict(share)}
-            for (source, task), of in shares.items()
-            for share in of
-        ],
-        "affinities": [
-            {"extraction": one.method[0], "model": one.method[1], **row}
-            for one in measures
-            for row in one.affinities
-        ],
+        "consistency": [_agreement(one) for one in agreements(found, draws)],
+        "variance": _variance(state, metrics),
+        "affinities": _affinities(measures),
     }
     return report | {"reasons": _reasons(report, measures)}
+
+
+def _variance(state: SweepState, metrics: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
+        {"source": source, "task": task, **asdict(share)}
+        for (source, task), of in task_shares(state.results, metrics).items()
+        for share in of
+    ]
+
+
+def _affinities(measures: Sequence[Probed]) -> list[dict[str, Any]]:
+    return [
+        {"extraction": one.method[0], "model": one.method[1], **row}
+        for one in measures
+        for row in one.affinities
+    ]
 
 
 def _planned(state: SweepState) -> set[str]:

@@ -49,7 +49,8 @@ def told(
         answer: as of `evaluation.Answer`. families: rows of `evaluation.Told` with family.
         columns: rows of `columns`. settings: a row for each extraction and model where there are
         several, its answer beside the best baseline. measures: rows of `columns` for what was
-        measured between two sources under each. notes: sentences on what could not be used.
+        measured between two sources under each, q over all of them. notes: sentences on what could
+        not be used.
     """
     known = SourceFacts(state)
     facts = joined(known.of(), mean_facts(probed))
@@ -62,6 +63,7 @@ def told(
         found = _setting(known, gains, [p for p in probed if p.method == method], method, draws)
         settings.append(found[0])
         measures += found[1]
+    _screen(measures)
     return {
         "facts": facts,
         "answer": asdict(answer),
@@ -153,9 +155,14 @@ def columns(
         if rho is not None and p is not None:
             known = int((np.isfinite(found) & np.isfinite(gain)).sum())
             rows.append({"column": column, "pairs": known, "rho": rho, "p": min(1.0, 2 * p)})
+    _screen(rows)
+    return sorted(rows, key=lambda row: (row["p"], -abs(row["rho"]), row["column"]))
+
+
+def _screen(rows: Sequence[dict[str, Any]]) -> None:
+    """Puts q of each row's p over all of them into the rows."""
     for row, q in zip(rows, benjamini_hochberg([row["p"] for row in rows]), strict=True):
         row["q"] = q
-    return sorted(rows, key=lambda row: (row["p"], -abs(row["rho"]), row["column"]))
 
 
 def joined(one: Facts, other: Facts) -> dict[str, dict[str, float]]:

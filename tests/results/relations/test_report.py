@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
+from scipy import stats
 
 from raymtl.cli import main
 from raymtl.commands.relate import show_relations
@@ -148,6 +149,21 @@ def test_more_that_is_known_enters(one_model: SweepState) -> None:
     assert row["rho"] == pytest.approx(1.0)  # a monotone function of the gain
     assert "No weights." in found["missing"]
     assert {"sounds"} < {row["family"] for row in found["predictors"]["families"]}
+
+
+def test_measures_of_all_methods_are_screened_together(two_models: SweepState) -> None:
+    """q of each over all that one table shows, not over those of its own method."""
+    known = pair_gains(gains(two_models.results, dict.fromkeys("abcd", "uar")))
+    like_gains, unlike = dict(known), {pair: float(at) for at, pair in enumerate(sorted(known))}
+    probed = [
+        Probed(between={"distance": of}, method=("LogMel()", model))
+        for model, of in (("SharedDnn()", like_gains), ("SharedCnn()", unlike))
+    ]
+    rows = relations_report(two_models, probed, draws=23)["predictors"]["measures"]
+    assert {row["model"] for row in rows} == {"SharedDnn()", "SharedCnn()"}
+    q = stats.false_discovery_control([row["p"] for row in rows])
+    assert [row["q"] for row in rows] == pytest.approx(q.tolist())
+    assert len({row["p"] for row in rows}) > 1  # else any family would give the same
 
 
 def test_paired_gains_make_the_scores_of_groups() -> None:
