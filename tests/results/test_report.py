@@ -436,6 +436,8 @@ def test_the_answer_is_what_the_tables_say(sweep: Path) -> None:
     said = re.search(r'<p class="lead">(.*?)</p>', page.read_text())
     assert said
     assert re.match(rf"{len(tasks)} tasks, {sum(counts.values())} comparisons ", said[1])
+    assert re.search(r">−0\.\d+ ±", page.read_text())  # one minus sign for all numbers
+    assert not re.search(r">[^<]*-\d\.\d[^<]*</?t", page.read_text())
     for verdict, words in (("helps", "help,"), ("hurts", "hurt,"), ("inconclusive", "cannot")):
         assert f" {counts.get(verdict, 0)} {words}" in said[1]
     wanted = duckdb.sql(

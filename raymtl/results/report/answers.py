@@ -36,7 +36,11 @@ _OVER = {"what": "Task", "partners": "With", "control": "Over control"} | {
 
 @dataclass(frozen=True)
 class Judged:
-    """Tables of transfer of a sweep; `labels` holds those of each label's F1."""
+    """Tables of transfer of a sweep; `labels` holds those of each label's F1.
+
+    pooled: over all extractions and models; no row where there is one of each, which `transfer`
+    tells already.
+    """
 
     transfer: pa.Table
     pooled: pa.Table
@@ -46,9 +50,11 @@ class Judged:
 
 
 def judged(state: SweepState, rules: Rules) -> Judged:
+    transfer = transfer_table(state, rules)
+    methods = set(zip(*(transfer[n].to_pylist() for n in ("extraction", "model")), strict=True))
     return Judged(
-        transfer_table(state, rules),
-        pooled_table(state, rules),
+        transfer,
+        pooled_table(state, rules) if len(methods) > 1 else transfer.slice(0, 0),
         control_table(state, rules),
         transfer_table(state, rules, labels=True),
         delta_table(state),
@@ -65,7 +71,7 @@ def verdicts(found: Judged, names: Names, rules: Rules) -> Row:
         "matrices": matrices(rows, found.pooled.to_pylist(), controls, names),
         "controlled": bool(controls),
         "unfair": sum(abs((row["updates"] or 1) - 1) > 0.05 for row in rows if not row["control"]),
-        "fewer": sum((row["clips"] or 1) < 1 for row in rows),
+        "fewer": sum((row["clips"] or 1) < 1 for row in rows if not row["control"]),
         "transfer": shown(
             "transfer",
             "Every comparison with the source alone; controls are compared with it too.",
@@ -117,7 +123,8 @@ def _deltas(deltas: list[Row], names: Names) -> Row | None:
     rows = [row | {"method": names.method(row)} for row in deltas]
     return shown(
         "delta-m",
-        "Δm: mean relative gain over the tasks of a combination, in percent.",
+        "Δm: mean relative gain over the tasks of a combination, in percent; interval and p by the "
+        "corrected t test, p not adjusted for the number of combinations.",
         pa.Table.from_pylist(deltas),
         columns,
         sorted(rows, key=lambda row: -row["delta"]),

@@ -14,6 +14,7 @@ from raymtl.results.report.matrix import SIGNS, points
 from raymtl.results.report.panels import Names, Row
 from raymtl.results.report.shown import shown
 from raymtl.results.state import title
+from raymtl.results.transfer.answers import ONE_SEED
 from raymtl.results.transfer.verdicts import VERDICTS
 
 MOST_NAMED = 3  # partner sets of one task that are named
@@ -117,11 +118,13 @@ def _counts(rows: Sequence[Row]) -> str:
     counts = Counter(row["verdict"] for row in rows)
     pairs = sorted({row["n"] for row in rows})
     each = _many(pairs[0], "pair") if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]} pairs"
-    over = "" if rows[0]["extraction"] else ", over all methods together"
+    over, by = (
+        ("", " (folds × seeds)") if rows[0]["extraction"] else (", over all methods together", "")
+    )
     tasks = len({(row["source"], row["task"]) for row in rows})
     return (
         f"{_many(tasks, 'task')}, {_many(len(rows), 'comparison')} of a task with partners against "
-        f"itself alone{over}, each from {each} (folds × seeds): {counts['helps']} help, "
+        f"itself alone{over}, each from {each}{by}: {counts['helps']} help, "
         f"{counts['hurts']} hurt, {counts['equivalent']} make no difference that matters "
         f"(equivalent), {counts['inconclusive']} cannot be told (inconclusive)."
     )
@@ -150,20 +153,23 @@ def _between(row: Row) -> str:
 
 
 def _doubt(rows: Sequence[Row]) -> list[str]:
-    """How wide intervals are, where most of the comparisons say nothing."""
+    """Why most of the comparisons say nothing, where they do."""
     open_ = [row for row in rows if row["verdict"] == "inconclusive"]
     if len(open_) * 2 < len(rows):
         return []
-    half, without = _half(open_), sum(row["low"] is None for row in open_)
-    words = "More folds or seeds would tell more."
+    most, count = Counter(row["method"] for row in open_).most_common(1)[0]
+    half = _half(row for row in open_ if row["method"] != ONE_SEED)
+    if most == ONE_SEED:
+        return ["One seed makes no claim, however large the difference: another may turn it."]
     if half is not None:
-        words = (
+        return [
             f"Half of the inconclusive intervals are wider than ± {points(half, sign=False)} "
             f"points, so smaller differences cannot be seen here; more folds or seeds narrow them."
-        )
-    elif without:
-        words = "One pair gives no interval: more folds or seeds are needed to say how sure."
-    return [words]
+        ]
+    if all(row["n"] == 1 for row in open_):
+        return ["One pair gives no interval: more folds or seeds are needed to say how sure."]
+    which = "The" if count == len(open_) else "Most of the"
+    return [f"{which} inconclusive comparisons have {most}."]
 
 
 def _meanings(metrics: Iterable[Any]) -> list[tuple[str, str]]:

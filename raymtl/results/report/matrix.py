@@ -39,7 +39,7 @@ def matrices(
         if not row["control"]:
             methods[names.method(row)].append(row)
     found = sorted(methods.items())
-    if len(found) > 1:
+    if len(found) > 1 and pooled:
         found.insert(0, ("all methods together", list(pooled)))
     room = MOST_CELLS // max(1, len(found))
     return [

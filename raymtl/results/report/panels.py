@@ -13,10 +13,9 @@ from raymtl.results.curves import Curve, curve, histories
 from raymtl.results.report.confusions import confusion
 from raymtl.results.report.drawings import curves_chart, whisker
 from raymtl.results.report.shown import Row as Row
-from raymtl.results.report.shown import shown, slug
+from raymtl.results.report.shown import shown, slug, spread
 from raymtl.results.state import SweepState, partners, title
 from raymtl.results.table import TOGETHER
-from raymtl.results.terminal import spread
 
 BEST = 4  # cells whose learning curves are drawn, besides that of the source alone
 MOST_LABELS, MOST_GAINS = 600, 400  # rows a task

@@ -10,10 +10,9 @@ import pyarrow as pa
 
 from raymtl.results.report.matrix import SIGNS, points
 from raymtl.results.report.panels import Names, Row
-from raymtl.results.report.shown import shown
+from raymtl.results.report.shown import shown, spread
 from raymtl.results.state import BESIDE, SweepState, partners, title
 from raymtl.results.table import TOGETHER, summary
-from raymtl.results.terminal import spread
 
 MOST_ROWS = 3_000  # of the table of scores
 _COLUMNS = {"task": "Task", "with": "Trained with", "extraction": "Extraction", "model": "Model",

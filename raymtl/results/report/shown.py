@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from raymtl.results import terminal
+
 Row = dict[str, Any]
 MOST_ROWS = 1_500  # shown of one table
 
@@ -57,6 +59,11 @@ def text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}".replace("-", "−")
     return ", ".join(map(text, value)) if isinstance(value, list) else str(value)
+
+
+def spread(mean: float | None, deviation: float | None, sign: bool = False) -> str:
+    """As `terminal.spread`, with the minus sign of all numbers on the page."""
+    return terminal.spread(mean, deviation, sign).replace("-", "−")
 
 
 def slug(words: str) -> str:

@@ -103,7 +103,10 @@ def test_one_seed_is_no_claim(tmp_path: Path) -> None:
     assert row["low"] > 0
     assert (row["p"], row["p_holm"], row["verdict"]) == (None, None, "inconclusive")
     assert row["method"] == "cluster bootstrap, one seed: no claim"
-    assert row["method"] in write_report(tmp_path).read_text()
+    page = write_report(tmp_path).read_text()
+    assert row["method"] in page
+    assert "<p>One seed makes no claim, however large the difference" in page
+    assert "over all methods together" not in page  # there is one
 
 
 def test_without_predictions_there_is_no_verdict(tmp_path: Path) -> None:
@@ -113,6 +116,8 @@ def test_without_predictions_there_is_no_verdict(tmp_path: Path) -> None:
     rows = transfer_table(state).to_pylist()
     assert {row["verdict"] for row in rows} == {"inconclusive"}
     assert {row["method"] for row in rows} == {"no interval: predictions are missing"}
+    said = "<p>The inconclusive comparisons have no interval: predictions are missing.</p>"
+    assert said in write_report(tmp_path).read_text()
 
 
 def test_a_control_is_a_family_of_its_own(tmp_path: Path) -> None:
