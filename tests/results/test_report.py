@@ -13,6 +13,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import unquote
 
 import duckdb
 import numpy as np
@@ -451,3 +452,16 @@ def test_the_answer_is_what_the_tables_say(sweep: Path) -> None:
     assert [row[:2] for row in found] == [row[:2] for row in wanted]
     for one, other in zip(found, wanted, strict=True):
         assert one[2:] == pytest.approx(other[2:])
+
+
+def test_audits_of_the_store_are_linked(tmp_path: Path) -> None:
+    root = tmp_path / "sweeps" / "one"
+    write_plan(root, cells(["LogMel(bands=64)"], ["SharedDnn(width=512)"]))
+    audit = tmp_path / "audits" / "two words & more.html"
+    audit.parent.mkdir()
+    audit.touch()
+    page = write_report(root)
+    (link,) = (
+        link for link in Page(page.read_text()).fetched if not link.startswith(("#", "data:"))
+    )
+    assert (page.parent / unquote(link)).resolve() == audit

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -163,7 +164,8 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return list(islice(pairs, 500))
 
 
-def audits(state: SweepState) -> list[str]:
-    """Pages of `raymtl audit` in the sweep's store."""
+def audits(state: SweepState) -> list[tuple[str, str]]:
+    """Pages of `raymtl audit` in the sweep's store: the path, and a link to it from the report."""
     folder = state.sweep.resolve().parent.parent / "audits"
-    return [str(path) for path in sorted(folder.glob("*.html"))[:50]]
+    pages = sorted(folder.glob("*.html"))[:50]
+    return [(str(page), f"../../../audits/{quote(page.name)}") for page in pages]
