@@ -101,7 +101,7 @@ def test_the_scores_are_scikit_learns() -> None:
     found = tell(pairs, "features", list(leave_task_out(pairs)))
     assert found.auc == pytest.approx(roc_auc_score(truth, said), abs=1e-9)
     assert found.brier == pytest.approx(brier_score_loss(truth, said), abs=1e-7)
-    assert found.accuracy == pytest.approx(np.mean((np.array(said) > 0.5) == truth))
+    assert found.accuracy == pytest.approx(np.mean((np.array(said) > 0.5) == truth), abs=1e-9)
 
 
 def test_the_null_of_few_tasks_is_enumerated() -> None:
