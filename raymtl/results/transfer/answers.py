@@ -21,6 +21,7 @@ from raymtl.results.transfer.inference import (
     corrected_t,
     holm,
     over_seeds,
+    without_spread,
 )
 from raymtl.results.transfer.spent import reached_epochs, spent
 from raymtl.results.transfer.verdicts import ROPE, delta_m, verdict
@@ -146,10 +147,13 @@ def _on_one_set(gain: Gain, found: FixedSet | str) -> tuple[Interval, str]:
     """As `_over_folds`, of runs tested on the same clips; folds then are but more seeds."""
     if isinstance(found, FixedSet):
         try:
-            interval = replace(over_seeds(found.differences, found.clusters), mean=gain.mean)
+            interval = over_seeds(found.differences, found.clusters)
         except StudyError as error:
             found = str(error)
         else:
+            if interval.low == interval.high:
+                interval = without_spread(interval.mean, interval.n)
+            interval = replace(interval, mean=gain.mean)
             if interval.low is None:
                 return interval, _NO_SPREAD
             if len(gain.pairs) < 2:  # another seed could turn it: not told by drawing clips

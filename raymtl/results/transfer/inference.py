@@ -59,14 +59,14 @@ def corrected_t(differences: Sequence[float], ratio: float, confidence: float = 
         return Interval(mean, None, None, None, n)
     error = float(np.sqrt((1 / n + ratio) * found.var(ddof=1)))
     if error <= 1e-12 * abs(mean):  # coarse scores, few runs: their spread is not known to be zero
-        return _without_spread(mean, n)
+        return without_spread(mean, n)
     half = error * float(special.stdtrit(n - 1, 0.5 + confidence / 2))
     p = 2 * float(special.stdtr(n - 1, -abs(mean) / error))
     return Interval(mean, mean - half, mean + half, p, n)
 
 
-def _without_spread(mean: float, n: int) -> Interval:
-    """Of n pairs that all differ by `mean`."""
+def without_spread(mean: float, n: int) -> Interval:
+    """Of n pairs that all differ by `mean`, or do so on whichever clips are drawn."""
     if mean == 0 and n >= _ZEROS:
         return Interval(mean, mean, mean, 1.0, n)
     return Interval(mean, None, None, None, n)
@@ -84,13 +84,11 @@ def bootstrapped(
     deviation (ibid., section 4.4.1), where that is smaller still.
     """
     found = _checked(draws)
-    deviation = float(found.std(ddof=1)) if len(found) > 1 else 0.0
-    if deviation <= 1e-12 * abs(mean):  # every draw says the same: of spread that says nothing
-        return _without_spread(mean, n)
     low, high = np.quantile(found, [0.5 - confidence / 2, 0.5 + confidence / 2])
     tail = min(int((found <= 0).sum()), int((found >= 0).sum()))
     p = min(1.0, 2 * (tail + 1) / (len(found) + 1))
-    if tail < _TAIL:
+    deviation = float(found.std(ddof=1)) if len(found) > 1 else 0.0
+    if tail < _TAIL and deviation > 0:
         p = min(p, 2 * float(stats.norm.sf(abs(mean) / deviation)))
     return Interval(mean, float(low), float(high), p, n)
 

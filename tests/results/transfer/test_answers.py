@@ -109,6 +109,19 @@ def test_one_seed_is_no_claim(tmp_path: Path) -> None:
     assert "over all methods together" not in page  # there is one
 
 
+def test_draws_that_all_agree_tell_nothing_of_spread(tmp_path: Path) -> None:
+    """Labels are all told together and none alone, whichever clips are drawn."""
+    state = sweep(tmp_path, lambda _, together: 99.0 * (-1) ** len(together), 1, 2)
+    rows = {row["source"]: row for row in transfer_table(state).to_pylist()}
+    digit = rows["fsdd.digit"]
+    assert digit["gain"] == pytest.approx(1.0)
+    assert (digit["low"], digit["high"], digit["p"]) == (None, None, None)
+    assert (digit["method"], digit["verdict"]) == (
+        "no interval: the differences do not tell their spread",
+        "inconclusive",
+    )
+
+
 def test_without_predictions_there_is_no_verdict(tmp_path: Path) -> None:
     state = sweep(tmp_path, helps_digit, 1, 2)
     for path in tmp_path.glob("runs/*/predictions.parquet"):

@@ -126,15 +126,6 @@ def test_the_error_is_that_of_scipys_bootstrap() -> None:
     assert found.high == pytest.approx(theirs.confidence_interval.high, abs=0.003)
 
 
-def test_draws_that_all_agree_tell_nothing_of_spread() -> None:
-    """Two seeds whose networks differ by a whole class, say, on whichever clips are drawn."""
-    clusters = [str(i) for i in range(30)]
-    found = [cluster_bootstrap(_weighted(np.full((2, 30), d)), clusters) for d in (0.25, 0.0)]
-    assert found == [Interval(d, None, None, None, 2) for d in (0.25, 0.0)]
-    same = cluster_bootstrap(_weighted(np.zeros((5, 30))), clusters)
-    assert same == Interval(0.0, 0.0, 0.0, 1.0, 5)
-
-
 def test_seeds_are_drawn_too() -> None:
     """Clips all agree, seeds do not: the interval is theirs."""
     gain = np.repeat([[0.0], [1.0]], 30, axis=1)
