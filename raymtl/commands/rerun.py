@@ -65,10 +65,7 @@ def rerun(
     folder = Path(mkdtemp(prefix="raymtl-rerun-")) if into is None else into.resolve()
     try:
         again = _train(found, plan, job, folder, device, kept, console)
-        code = _verdict(found, again, console)
-        if not kept.best_alone:
-            _add(found, again, code, console)
-        return code
+        return _judged(found, again, kept, console)
     except Exception as error:
         if not debug or isinstance(error, RaymtlError):
             raise
@@ -204,6 +201,14 @@ def _train(
     except Diverged as error:
         console.print(f"diverged: {error}", markup=False)
         raise
+
+
+def _judged(found: Found, again: Path, keep: Keep, console: Console) -> int:
+    """The verdict on the new record; where it is equal, the old one is given its kept epochs."""
+    code = _verdict(found, again, console)
+    if not keep.best_alone:
+        _add(found, again, code, console)
+    return code
 
 
 def _verdict(found: Found, again: Path, console: Console) -> int:

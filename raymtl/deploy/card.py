@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from raymtl.deploy.predictor import Predictor
@@ -138,34 +138,33 @@ def _scores(predictor: Predictor) -> Iterator[str]:
         yield f"| {score['source']} | {_cell(score['task'])} | {metric} | {value} |"
     yield ""
     for score in tests:
-        yield from _metrics(score)
+        yield from _folded(score, "all metrics", _metrics(score))
         if score["per_label"]:
-            yield from _labels(score)
+            yield from _folded(score, "by label", _labels(score))
 
 
-def _metrics(score: Mapping[str, Any]) -> Iterator[str]:
-    yield f"<details><summary>{score['source']}, {_cell(score['task'])}: all metrics</summary>"
+def _folded(score: Mapping[str, Any], what: str, lines: Iterable[str]) -> Iterator[str]:
+    yield f"<details><summary>{score['source']}, {_cell(score['task'])}: {what}</summary>"
     yield ""
-    yield "| metric | value |"
-    yield "|---|--:|"
-    for metric, value in score["scalars"].items():
-        yield f"| {metric} | {value:.4f} |"
+    yield from lines
     yield ""
     yield "</details>"
     yield ""
 
 
+def _metrics(score: Mapping[str, Any]) -> Iterator[str]:
+    yield "| metric | value |"
+    yield "|---|--:|"
+    for metric, value in score["scalars"].items():
+        yield f"| {metric} | {value:.4f} |"
+
+
 def _labels(score: Mapping[str, Any]) -> Iterator[str]:
-    yield f"<details><summary>{score['source']}, {_cell(score['task'])}: by label</summary>"
-    yield ""
     yield "| label | clips | precision | recall | f1 |"
     yield "|---|--:|--:|--:|--:|"
     for label, found in score["per_label"].items():
         values = [f"{found[m]:.3f}" if m in found else "" for m in ("precision", "recall", "f1")]
         yield f"| {_cell(label)} | {found['support']:.0f} | {' | '.join(values)} |"
-    yield ""
-    yield "</details>"
-    yield ""
 
 
 def _sharing(predictor: Predictor) -> Iterator[str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 
 import ray.cloudpickle
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from raymtl.engine.attempts import Attempt, none_left
@@ -31,13 +30,14 @@ from raymtl.engine.options import SweepOptions
 from raymtl.engine.progress import Progress
 from raymtl.engine.resources import Share
 from raymtl.engine.shared import check_data, check_store
-from raymtl.errors import Interrupted, PreflightError
+from raymtl.errors import Interrupted
 from raymtl.extraction.audio import Skipped
 from raymtl.faults import fault_point
 from raymtl.plan import Plan
 from raymtl.plan.written import write_plan
 from raymtl.results.ledger import Entry, Ledger, reconcile
 from raymtl.results.records import read_record
+from raymtl.results.runs.epochs import at_rest
 from raymtl.training.job import RunJob
 
 _SHOWN = 4  # test scores told of a run
@@ -99,24 +99,14 @@ def carry_out(
 
 @contextmanager
 def locked(sweep: Path) -> Iterator[None]:
-    """The sweep's name for this process alone; free again when the process ends, however it does.
+    """As `at_rest`, of a sweep that may be new.
 
     Raises:
         PreflightError: when another process has it.
     """
     sweep.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(sweep / "sweep.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise PreflightError(
-            f"{sweep}: this sweep is being carried out by another process. Wait "
-            "for it, stop it, or give the study another name."
-        ) from None
-    try:
+    with at_rest(sweep, "Wait for it, stop it, or give the study another name."):
         yield
-    finally:
-        lock.release()
 
 
 class _Sweep:

@@ -77,17 +77,9 @@ def write_record(
     Raises:
         StoreError: when the folder cannot be written.
     """
-    from safetensors.torch import save_file  # reading records takes no torch
-
     heads = {task.name: task for task in tasks}
     try:
-        (folder / CHECKPOINT).mkdir(parents=True, exist_ok=True)
-        _write_table(history_table(outcome.history), folder / METRICS)
-        _write_table(predictions_table(outcome.predictions, heads), folder / PREDICTIONS)
-        save_file(
-            {name: weight.contiguous() for name, weight in outcome.weights.items()},
-            folder / WEIGHTS,
-        )
+        _write_files(folder, outcome, heads)
         files = _describe_files(folder, epoch_file(outcome.best_epoch))
     except OSError as error:
         raise StoreError(
@@ -104,6 +96,16 @@ def write_record(
     }
     content["sources"] = _with_passes(record.get("sources", {}), outcome.passes)
     write_durably(folder / RECORD, seal(content))
+
+
+def _write_files(folder: Path, outcome: Outcome, heads: Mapping[str, Task]) -> None:
+    from safetensors.torch import save_file  # reading records takes no torch
+
+    (folder / CHECKPOINT).mkdir(parents=True, exist_ok=True)
+    _write_table(history_table(outcome.history), folder / METRICS)
+    _write_table(predictions_table(outcome.predictions, heads), folder / PREDICTIONS)
+    weights = {name: weight.contiguous() for name, weight in outcome.weights.items()}
+    save_file(weights, folder / WEIGHTS)
 
 
 def finish(unfinished: Path, runs: Path) -> Path:

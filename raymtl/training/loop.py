@@ -66,20 +66,18 @@ def train(
     ranks, keeper = Ranks(group), Keeper(folder, keep)
     with isolated(seed, device):
         run = Run(model, training, data, distinct(tasks), seed, device, ranks, keeper)
-        run.resume()
-        _go_on(run, folder, report, stop, checkpoint_seconds)
-        run.keep()  # the last epoch, where a state was saved after it by a run that kept it not
-        return run.outcome()
+        return _to_its_end(run, folder, report, stop, checkpoint_seconds)
 
 
-def _go_on(
+def _to_its_end(
     run: Run, folder: Path, report: Report, stop: Callable[[], bool], checkpoint_seconds: float
-) -> None:
-    """Trains until the run is over, and saves it on the way.
+) -> Outcome:
+    """Goes on from what was saved, saves it on the way, and scores it once it is over.
 
     Raises:
         Interrupted: after `stop`, once the state is saved.
     """
+    run.resume()
     saved = time.monotonic()
     while not run.over:
         for ended in run.steps():
@@ -87,6 +85,8 @@ def _go_on(
                 run.finish_epoch(report)
             if ended or run.ranks.alone:  # several processes agree once an epoch
                 saved = _pause(run, folder, stop, saved, checkpoint_seconds)
+    run.keep()  # the last epoch, where a state was saved after it by a run that kept it not
+    return run.outcome()
 
 
 def _pause(

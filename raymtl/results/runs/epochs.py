@@ -18,18 +18,20 @@ from raymtl.results.records import RECORD, read_record
 
 
 @contextmanager
-def at_rest(sweep: Path) -> Iterator[None]:
-    """Keeps the sweep from being carried out meanwhile.
+def at_rest(sweep: Path, remedy: str = "Wait for it, or stop it.") -> Iterator[None]:
+    """The sweep's name for this process alone; free again when the process ends, however it does.
+
+    remedy: what its user can do about another process that has it.
 
     Raises:
-        PreflightError: when it is being carried out.
+        PreflightError: when another process has it, which carries it out.
     """
     lock = FileLock(sweep / "sweep.lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:
         raise PreflightError(
-            f"{sweep}: this sweep is being carried out by another process. Wait for it, or stop it."
+            f"{sweep}: this sweep is being carried out by another process. {remedy}"
         ) from None
     try:
         yield
