@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from raymtl.deploy import Predictor
 from raymtl.deploy.checks import PREDICTIONS
 from raymtl.errors import StoreError
+from raymtl.extraction.segments import whole_clip
 from raymtl.extraction.store import FeatureStore
 from raymtl.reading.clips import ClipTable
 from raymtl.wording import counted
@@ -90,8 +91,10 @@ def _used(predictor: Predictor, run: Path) -> set[str] | None:
         ids = _ids(run, source, facts["features"])
         if ids is None:
             return None
-        used |= ids - {row["id"] for row in said if row["source"] == source}
-    return {name.split("@")[0] for name in used}  # segments of a clip
+        ids -= {row["id"] for row in said if row["source"] == source}
+        cut = getattr(predictor.recipe.fronts[source].signal, "segments", None) is not None
+        used |= {whole_clip(name) for name in ids} if cut else ids
+    return used
 
 
 def _ids(run: Path, source: str, features: str) -> set[str] | None:

@@ -71,6 +71,14 @@ def cut(
     return ClipTable(new.sort_by("id"), table.root, table.notes)
 
 
+def whole_clip(segment: str) -> str:
+    """Id of the clip that a segment was cut from; clips of a part of a file have an @ of their own.
+
+    segment: its id, as `cut` makes it.
+    """
+    return segment.rpartition("@")[0]
+
+
 def too_short(table: ClipTable, facts: Mapping[Path, FileFacts], signal: Decoding) -> list[Skipped]:
     """Clips that `cut` drops because not even one segment fits."""
     if not isinstance(signal, Signal) or signal.segments is None:

@@ -15,15 +15,22 @@ from sklearn.metrics import recall_score
 
 import raymtl
 from raymtl.cli import main
+from raymtl.commands.check_reader import named
 from raymtl.deploy.evaluation import Asked, as_known
 from raymtl.deploy.evaluation import evaluate as deploy_evaluate
 from raymtl.errors import PreflightError, StoreError, StudyError
+from raymtl.experiment import combinations
+from raymtl.extraction.audio import Segments, Signal
 from raymtl.kept import kept_epochs
+from raymtl.loading.splits import KFold
 from raymtl.plan import Plan
+from raymtl.reading.reader import Source
 from raymtl.results.records import METRICS, PREDICTIONS, read_record
 from raymtl.results.runs.epochs import drop_epochs
 from raymtl.results.runs.evaluated import spread
 from raymtl.tasks import Number
+from tests import inprocess
+from tests.corpora import DIGITS, plan_of
 
 SOURCE = "Fsdd().source('digit')"
 
@@ -137,6 +144,50 @@ def test_names_of_the_clips_own_are_read_by_aliases(
     ]
     assert found["confusion"] == expected["confusion"]
     assert found["scalars"]["uar"] == pytest.approx(expected["scalars"]["uar"], abs=1e-9)
+
+
+TIMED = """
+from raymtl.tasks import OneOf
+from readers.own import Csv
+
+digit = OneOf("digit", tuple("0123456789"))
+source = Csv(
+    "timed", table="clips.csv", audio="file", targets=(digit,), start="start", end="end"
+).source()
+"""
+
+
+@pytest.mark.parametrize("segments", [None, Segments(0.1, 0.1, "pad")])
+def test_parts_of_recordings_that_it_learnt_from_are_left_out(
+    segments: Segments | None, digits: Plan, tmp_path: Path
+) -> None:
+    """Ids of such clips end in their seconds, as those of segments do."""
+    data = tmp_path / "data"
+    (data / "timed").mkdir(parents=True)
+    lines = ["file,digit,start,end"]
+    for row in digits.corpora.sources["fsdd.digit"].rows[:60]:
+        path = Path(row.path)
+        shutil.copy(path, data / "timed")
+        lines += [f"{path.name},{path.name[0]},{at},{at + 0.1:g}" for at in (0, 0.1)]
+    (data / "timed" / "clips.csv").write_text("\n".join(lines))
+    (tmp_path / "timed.py").write_text(TIMED)
+    on = f"{tmp_path / 'timed.py'}:source"
+    source = named(on, "source")
+    assert isinstance(source, Source)
+    plan = plan_of(
+        DIGITS, data, tmp_path / "store", sources=[source], combinations=combinations(1),
+        folds=KFold(3), signal=Signal(rate=8_000, segments=segments),
+    )  # fmt: skip
+    run, output = plan.sweep / "runs" / plan.runs[0].run, tmp_path / "scores.json"
+    inprocess.run(plan, plan.runs[0], inprocess.prepare(plan))
+    code, said = evaluate(run, on, data, "-o", str(output))
+    assert code == 0, said
+    (epoch,) = json.loads(output.read_text())["epochs"]
+    (found,) = epoch["scores"]
+    assert "80 of 120 clips are left out" in said
+    assert "40 clips in 20 groups" in said  # the two of a recording are drawn together
+    (expected,) = [s for s in read_record(run).content["scores"] if s["part"] == "test"]
+    assert found["confusion"] == expected["confusion"]
 
 
 def test_numbers_of_another_unit_are_refused() -> None:

@@ -65,7 +65,7 @@ def spread(found: Scored, clusters: Mapping[str, str]) -> Spread:
     table = predictions_table({("", name): found}, {name: found.task})
     table = table.filter(pc.is_valid(table["truth"]))
     groups = [
-        clusters.get(clip, clusters.get(clip.split("@")[0], clip))  # a segment as its clip
+        clusters.get(clip, clusters.get(clip.rpartition("@")[0], clip))  # a segment as its clip
         for clip in table["id"].to_pylist()
     ]
     clips, count = len(table), len(set(groups))
