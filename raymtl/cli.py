@@ -19,6 +19,7 @@ from raymtl.commands.options import (
     NEW_FOLDER,
     data_option,
     on_sweep,
+    region_option,
     store_option,
 )
 
@@ -179,7 +180,8 @@ def audit(target: str, data: Path | None, store: str, page: Path | None, fast: b
 
 @main.command()
 @on_sweep
-def report(sweep: Path) -> None:
+@region_option
+def report(sweep: Path, region: float) -> None:
     """Write the page and print the table of SWEEP.
 
     SWEEP is its folder or, below the store, its name or the beginning of that. It may be
@@ -187,13 +189,14 @@ def report(sweep: Path) -> None:
     """
     from raymtl.commands.report import show_report
 
-    show_report(sweep, Console(highlight=False))
+    show_report(sweep, Console(highlight=False), region)
 
 
 @main.command()
 @click.argument("a")
 @click.argument("b")
 @store_option("Store that holds A and B.", NEW_FOLDER)
+@region_option
 @click.option(
     "--page",
     type=NEW_FILE,
@@ -201,7 +204,7 @@ def report(sweep: Path) -> None:
     show_default=True,
     help="Where the page goes; its tables lie beside it.",
 )
-def compare(a: str, b: str, page: Path, store: Path) -> None:
+def compare(a: str, b: str, page: Path, store: Path, region: float) -> None:
     """Hold two sweeps, or two stores, against each other.
 
     Shows the cells that are in both, and how their scores differ. A and B are sweeps' folders or
@@ -209,7 +212,7 @@ def compare(a: str, b: str, page: Path, store: Path) -> None:
     """
     from raymtl.commands.compare import show_comparison
 
-    show_comparison(a, b, store, page, Console(highlight=False))
+    show_comparison(a, b, store, page, Console(highlight=False), region)
 
 
 @main.command()

@@ -13,21 +13,27 @@ from raymtl.results.compare import Comparison, compare_sweeps
 from raymtl.results.finding import find_sweep, sweeps_of
 from raymtl.results.report.comparing import rows_of, write_comparison
 from raymtl.results.report.panels import Row
+from raymtl.results.transfer.answers import Rules
+from raymtl.results.transfer.verdicts import ROPE
 from raymtl.wording import counted
 
 _MOST = 8  # rows a task in the terminal
 _NAMES = {"with": "with", "short_extraction": "extraction", "short_model": "model"}
 
 
-def show_comparison(a: str, b: str, store: Path, page: Path, console: Console) -> None:
+def show_comparison(
+    a: str, b: str, store: Path, page: Path, console: Console, region: float = ROPE
+) -> None:
     """Prints one table for each pair of sweeps, writes the page and says where it is.
+
+    region: half-width of the region of equivalence, in units of the metric.
 
     Raises:
         PreflightError: for a folder that is neither a sweep nor a store, for one of each, or for
             the same one twice.
     """
     pairs, only_a, only_b = _pairs(_folder(a, store), _folder(b, store))
-    found = [compare_sweeps(*pair) for pair in pairs]
+    found = [compare_sweeps(*pair, Rules(rope=region)) for pair in pairs]
     for one in found:
         _print(one, console)
     for side, names in (("A", only_a), ("B", only_b)):

@@ -37,6 +37,21 @@ def store_option(
     )
 
 
+def region_option(command: Any) -> Any:
+    """``--region``: half-width of the region of equivalence, given in points; the command gets it
+    as a part of 1."""
+    return click.option(
+        "--region",
+        type=click.FloatRange(0, min_open=True),
+        default=0.5,
+        show_default=True,
+        metavar="POINTS",
+        callback=lambda _context, _parameter, value: value / 100,
+        help="Equivalent is a difference whose whole interval lies within this many points (a "
+        "hundredth of the metric's unit) of zero.",
+    )(command)
+
+
 def on_sweep(command: Any) -> Any:
     """Argument SWEEP, a folder or a name below ``--store``; the command is given the folder."""
 

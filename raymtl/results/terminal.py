@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from rich.console import Console, Group, RenderableType
@@ -17,36 +17,43 @@ from raymtl.errors import RaymtlError
 from raymtl.results.state import SweepState, partners, read_sweep, short, title
 from raymtl.wording import counted
 
+if TYPE_CHECKING:
+    from raymtl.results.transfer.answers import Rules
+
 METRICS = ("uar", "map")  # primary ones, where the records do not say
 
 
-def print_results(sweep: Path, console: Console, most: int = 6) -> None:
+def print_results(sweep: Path, console: Console, most: int = 6, rules: Rules | None = None) -> None:
     """Prints what the records in `sweep` come to."""
     state = read_sweep(sweep)
     primaries = {task: state.primary(task) for task in state.tasks}
     console.print(terminal_table(state.summed, console.width, primaries, most))
-    _print_verdicts(state, console)
+    _print_verdicts(state, console, rules)
     console.print(_status(state), markup=False)
 
 
-def _print_verdicts(state: SweepState, console: Console) -> None:
-    from raymtl.results.transfer.answers import transfer_table  # it builds on what is here
+def _print_verdicts(state: SweepState, console: Console, rules: Rules | None) -> None:
+    from raymtl.results.transfer.answers import Rules, transfer_table  # they build on what is here
 
+    rules = rules or Rules()
     try:
-        rows = transfer_table(state).to_pylist()
+        rows = transfer_table(state, rules).to_pylist()
     except (RaymtlError, LookupError, TypeError, ValueError) as error:
         console.print(f"No verdicts: {type(error).__name__}: {error}", markup=False)
         return
-    console.print(verdict_table(rows, console.width))
+    console.print(verdict_table(rows, console.width, rope=rules.rope))
 
 
-def verdict_table(rows: Iterable[Mapping[str, Any]], width: int = 80, most: int = 10) -> Any:
+def verdict_table(
+    rows: Iterable[Mapping[str, Any]], width: int = 80, most: int = 10, rope: float = 0.005
+) -> Any:
     """Claims, largest gains first, and how many comparisons came to each verdict.
 
     Args:
         rows: of `transfer.answers.transfer_table`; controls are left out.
         width: columns to fit.
         most: claims listed; those that are inconclusive or equivalent are only counted.
+        rope: half-width of the region of equivalence that they were judged by.
     """
     found = [row for row in rows if not row["control"]]
     if not found:
@@ -58,19 +65,17 @@ def verdict_table(rows: Iterable[Mapping[str, Any]], width: int = 80, most: int 
     claims = [row for row in found if row["verdict"] in ("helps", "hurts")]
     claims.sort(key=lambda row: -row["gain"])
     parts: list[RenderableType] = [Text(f"Verdicts: {words}.", "bold")]
-    parts += [Text(line, "dim") for line in _conditions(found)]
+    parts += [Text(line, "dim") for line in _conditions(found, rope)]
     if claims:
         parts.append(_claims(claims, width, most))
     return Group(*parts)
 
 
-def _conditions(rows: list[Mapping[str, Any]]) -> list[str]:
+def _conditions(rows: list[Mapping[str, Any]], rope: float) -> list[str]:
     """What the verdicts rest on, and where the two networks of a gain differ in more than that."""
-    from raymtl.results.transfer.verdicts import ROPE
-
     fewer = sum((row.get("clips") or 1) < 1 for row in rows)
     other = sum(abs((row.get("updates") or 1) - 1) > 0.05 for row in rows)
-    lines = [f"Equivalent: within ± {100 * ROPE:g} points. Claims by Holm's correction"]
+    lines = [f"Equivalent: within ± {100 * rope:g} points. Claims by Holm's correction"]
     lines += [f"{fewer} with fewer training clips of the source than alone"] if fewer else []
     lines += [f"{other} with over 5% more or fewer updates than alone"] if other else []
     return lines

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from raymtl.commands.report import show_report
 from raymtl.results.ledger import Ledger
 from raymtl.results.records import METRICS, RECORD, read_record
 from raymtl.results.report import write_report
@@ -452,6 +453,19 @@ def test_the_answer_is_what_the_tables_say(sweep: Path) -> None:
     assert [row[:2] for row in found] == [row[:2] for row in wanted]
     for one, other in zip(found, wanted, strict=True):
         assert one[2:] == pytest.approx(other[2:])
+
+
+def test_the_region_of_equivalence_is_what_is_asked_for(sweep: Path) -> None:
+    """With two folds some intervals lie within 100 points and some do not."""
+    console = Console(width=80, record=True, file=io.StringIO())
+    show_report(sweep, console, 1.0)
+    rows = f"read_parquet('{sweep / 'report/tables/transfer.parquet'}')"
+    within = "low > -1 and high < 1 and p is not null"
+    found = duckdb.sql(f"select verdict = 'equivalent', {within} from {rows}").fetchall()
+    assert all(said == bool(inside) for said, inside in found)
+    assert {said for said, _ in found} == {True, False}
+    assert "Equivalent: within ± 100 points." in console.export_text()
+    assert "within ± 100 points" in (sweep / "report" / "index.html").read_text()
 
 
 def test_audits_of_the_store_are_linked(tmp_path: Path) -> None:

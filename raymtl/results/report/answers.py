@@ -65,7 +65,7 @@ def verdicts(found: Judged, names: Names, rules: Rules) -> Row:
     """What the section on verdicts shows."""
     rows, controls = found.transfer.to_pylist(), found.controls.to_pylist()
     return {
-        "rope": points(rules.rope, sign=False),
+        "rope": f"{100 * rules.rope:g}",
         "level": f"{rules.level:g}",
         "counted": counted(rows),
         "matrices": matrices(rows, found.pooled.to_pylist(), controls, names),

@@ -19,13 +19,14 @@ from raymtl.results.state import SweepState, short
 from raymtl.results.transfer.answers import Rules
 
 
-def page(state: SweepState) -> Row:
+def page(state: SweepState, rules: Rules | None = None) -> Row:
     """All that the templates show; its tables (see `shown`) become files too."""
+    rules = rules or Rules()
     names = Names(
         short([str(r["extraction"]) for r in state.summed]),
         short([str(r["model"]) for r in state.summed]),
     )
-    ranked, missing, rules = ranked_rows(state), {}, Rules()
+    ranked, missing = ranked_rows(state), {}
     rows = [row for _, found in ranked for row in found]
     found, missing["verdicts"] = attempted("Verdicts", judged, state, rules)
     brief, missing["headline"] = attempted("The answer", headline, found, names)

@@ -14,11 +14,12 @@ from raymtl.results.report.files import KINDS, files_of, within, write_files
 from raymtl.results.report.page import page
 from raymtl.results.state import SweepState, read_sweep
 from raymtl.results.table import save_results
+from raymtl.results.transfer.answers import Rules
 
 TABLES = "tables"  # the folder beside the page
 
 
-def write_report(sweep: Path) -> Path:
+def write_report(sweep: Path, rules: Rules | None = None) -> Path:
     """Writes ``report/index.html``, the tables behind it (``report/tables/*.csv``,
     ``*.parquet``, ``*.tex``) and ``results.parquet`` from what lies in `sweep`.
 
@@ -32,7 +33,7 @@ def write_report(sweep: Path) -> Path:
     folder = sweep / "report"
     for old in [path for kind in KINDS for path in folder.glob(f"*.{kind}")]:
         old.unlink()  # where they were once
-    return write_page("page.html.jinja", page(state), folder / "index.html", TABLES)
+    return write_page("page.html.jinja", page(state, rules), folder / "index.html", TABLES)
 
 
 def render(state: SweepState) -> str:
