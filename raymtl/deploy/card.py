@@ -220,6 +220,8 @@ def _checks(facts: Mapping[str, Any]) -> Iterator[str]:
             yield "  longer in the store."
         if "from made sounds" in graph["checks"]:
             yield f"- {name}: from waveforms **not** held against recordings: none were given"
+        if graph["checks"].get("from recordings", {}).get("waveforms") == 0:
+            yield f"- {name}: from waveforms **not** held against recordings: all are too short"
         if graph["missing"]:
             yield f"- {name}: no graph from waveforms: {graph['missing']}"
     yield ""

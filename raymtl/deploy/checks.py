@@ -16,7 +16,7 @@ import torch
 from raymtl.deploy.onnx import Graph, Session
 from raymtl.deploy.predictor import Predictor
 from raymtl.deploy.sounds import from_memory
-from raymtl.errors import StoreError
+from raymtl.errors import AudioError, StoreError
 from raymtl.extraction.audio import Signal
 from raymtl.extraction.store import FeatureSet, FeatureStore
 from raymtl.tasks import Floats, Targets, Task
@@ -141,19 +141,18 @@ def on_waveforms(
 
     Raises:
         StoreError: when a score is off by more than `CLOSE`.
+        AudioError: for a waveform that the network cannot take.
     """
-    session, front = Session(graph.model), predictor.recipe.fronts[graph.source]
-    predictor = in_float32(predictor)
+    session, predictor = Session(graph.model), in_float32(predictor)
     archive: Any = torch.export.load(io.BytesIO(graph.archive)).module()
     worst, compared = 0.0, 0
-    assert isinstance(front.signal, Signal)
     for name, (wave, rate) in waves.items():
-        span = [(0.0, wave.shape[-1] / rate)]
-        pieces = list(from_memory(wave, rate, front.signal, span))
-        expected, rows = predictor.scores(graph.source, list(graph.heads), pieces)
-        if pieces[0].wave.shape[1] < graph.least:
+        try:
+            values, expected = _heard(predictor, graph, wave, rate)
+        except AudioError as error:
+            raise AudioError(f"{name}: {str(error).rstrip('.')}. Leave it out.") from error
+        if values.shape[2] < graph.least:
             continue
-        values = pieces[0].wave[None]
         compared += 1
         with torch.no_grad():
             both = (session(values), [s.numpy() for s in archive(torch.from_numpy(values))])
@@ -164,9 +163,20 @@ def on_waveforms(
                 if gap > CLOSE:
                     raise StoreError(
                         f"{name}: the exported graph from waveforms is off by {gap:.2g} in "
-                        f"{head!r} ({len(rows)} rows); at most {CLOSE:g}."
+                        f"{head!r} ({len(expected[head])} rows); at most {CLOSE:g}."
                     )
     return {"waveforms": compared, "largest difference": worst}
+
+
+def _heard(
+    predictor: Predictor, graph: Graph, wave: Floats, rate: int
+) -> tuple[Floats, dict[str, Floats]]:
+    """A recording as the graph takes it, (1, channels, samples), and what is said of its rows."""
+    signal = predictor.recipe.fronts[graph.source].signal
+    assert isinstance(signal, Signal)
+    pieces = list(from_memory(wave, rate, signal, [(0.0, wave.shape[-1] / rate)]))
+    expected, _ = predictor.scores(graph.source, list(graph.heads), pieces)
+    return pieces[0].wave[None], expected
 
 
 def made_sounds(

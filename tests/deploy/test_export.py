@@ -18,9 +18,11 @@ import soundfile
 import torch
 
 import raymtl
-from raymtl.deploy.checks import targets_of
+from raymtl.deploy.card import card
+from raymtl.deploy.checks import on_waveforms, targets_of
 from raymtl.deploy.export import Exported, export
-from raymtl.errors import PreflightError, StoreError
+from raymtl.deploy.onnx import Graph
+from raymtl.errors import AudioError, PreflightError, StoreError
 from raymtl.experiment import combinations
 from raymtl.plan import Plan
 from raymtl.results.records import PREDICTIONS
@@ -138,6 +140,24 @@ def test_the_graph_from_waveforms_in_another_runtime(
         np.testing.assert_allclose(scores, row["scores"], atol=1e-4)
         labels = json.loads(notes["labels"])[task]
         assert [labels[int(np.argmax(scores))]] == row["decision"]
+
+
+def test_recordings_that_nothing_can_be_checked_on(exported: Exported, runs: list[Path]) -> None:
+    """One that the network cannot take is named; where all are too short, the card says so."""
+    with zipfile.ZipFile(exported.path) as archive:
+        found = [archive.read(f"{GRAPH}/waveform.{kind}") for kind in ("pt2", "onnx")]
+    predictor = raymtl.load(runs[1])
+    made = Graph("waveform", "fsdd.digit", tuple(predictor.tasks), *found, least=800)
+    bad = {"short.wav": (np.ones((1, 400), np.float32), 8_000)}
+    facts = on_waveforms(predictor, made, bad)
+    assert facts["waveforms"] == 0
+    ((name, of_it),) = exported.facts["graphs"].items()
+    checks = {"from features": of_it["checks"]["from features"], "from recordings": facts}
+    said = card(predictor, {"graphs": {name: {**of_it, "checks": checks}}})
+    assert "from waveforms **not** held against recordings: all are too short" in said
+    bad["nan.wav"] = (np.full((1, 4_000), np.nan, np.float32), 8_000)
+    with pytest.raises(AudioError, match=r"nan\.wav: holds NaN.*full scale is 1. Leave it out"):
+        on_waveforms(predictor, made, bad)
 
 
 def test_the_torch_archive(exported: Exported, tmp_path: Path, recording: Path) -> None:
