@@ -74,7 +74,7 @@ def _fitting(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without what would steer a terminal."""
+    """Without what would steer a terminal, or end a line or column."""
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
@@ -99,7 +99,7 @@ def audacity(result: Result) -> str:
     Windows in which no label holds have no line.
     """
     return "".join(
-        f"{start:.6f}\t{end:.6f}\t{task}: {label}\n"
+        f"{start:.6f}\t{end:.6f}\t{_plain(f'{task}: {label}')}\n"
         for task, whole in result.answers.items()
         for start, end, label in _joined(whole.windows)
     )

@@ -23,11 +23,11 @@ from raymtl.deploy import sounds
 from raymtl.deploy.answers import answer
 from raymtl.deploy.files import Result
 from raymtl.deploy.sounds import spans
-from raymtl.deploy.writing import text_lines
+from raymtl.deploy.writing import audacity, text_lines
 from raymtl.errors import AudioError, StoreError, StudyError
 from raymtl.extraction.audio import Signal
 from raymtl.plan import Plan
-from raymtl.tasks import AnyOf
+from raymtl.tasks import AnyOf, OneOf
 
 
 @pytest.fixture
@@ -174,6 +174,11 @@ def test_csv_and_label_tracks(runs: list[Path], folder: Path, tmp_path: Path) ->
     start, end, label = (tmp_path / "labels" / "a.txt").read_text().splitlines()[0].split("\t")
     assert 0 == float(start) < float(end)
     assert label.startswith("digit: ")
+
+
+def test_labels_with_tabs_and_ends_of_lines_keep_to_their_place() -> None:
+    heard = answer(OneOf("t", ("a\tb\nc", "d")), np.array([[0.9, 0.1]], np.float32), [(0.0, 1.0)])
+    assert audacity(Result("x.wav", {"t": heard})) == "0.000000\t1.000000\tt: a?b?c\n"
 
 
 def test_text_for_people(runs: list[Path], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
