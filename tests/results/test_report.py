@@ -21,8 +21,10 @@ import pytest
 from rich.console import Console
 
 from raymtl.commands.report import show_report
+from raymtl.errors import StoreError
 from raymtl.results.ledger import Ledger
 from raymtl.results.records import METRICS, RECORD, read_record
+from raymtl.results.report import files as tables
 from raymtl.results.report import write_report
 from raymtl.results.report.again import setting
 from raymtl.results.report.drawings import confusion_picture, nice_ticks
@@ -120,6 +122,33 @@ def test_the_page_is_one_file_that_fetches_nothing(sweep: Path) -> None:
     assert len(found.ids) == len(set(found.ids))
     assert "default-src 'none'" in page.read_text()
     assert not re.search(r"@import|url\(|fetch\(|XMLHttp", page.read_text())
+
+
+def test_only_tables_of_an_earlier_page_go(sweep: Path) -> None:
+    """Once they lay beside the page itself; what a user put there stays."""
+    folder = write_report(sweep).parent
+    for name in ("scores.csv", "mine.csv", "tables/scores-of-old.csv"):
+        (folder / name).write_text("x")
+    write_report(sweep)
+    left = {name for name in ("scores.csv", "mine.csv") if (folder / name).is_file()}
+    assert left == {"mine.csv"}
+    names = {path.name for path in (folder / "tables").iterdir()}
+    assert "scores.csv" in names
+    assert "scores-of-old.csv" not in names
+    (folder / "mine.csv").unlink()
+
+
+def test_tables_stay_until_new_ones_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise StoreError(f"{path}: no room")
+
+    (tmp_path / "a.csv").write_text("old")
+    monkeypatch.setattr(tables, "write_durably", full)
+    with pytest.raises(StoreError, match="no room"):
+        tables.write_files(tmp_path, {"a.csv": b"new"})
+    assert (tmp_path / "a.csv").read_text() == "old"
 
 
 def test_words_from_data_are_never_markup(sweep: Path) -> None:

@@ -22,7 +22,7 @@ KINDS = ("csv", "parquet", "tex")
 
 
 def tables_in(content: Any) -> Iterator[Row]:
-    """Every table, as `tables.shown` gives them, in what a template is given."""
+    """Every table, as `shown.shown` gives them, in what a template is given."""
     if isinstance(content, Mapping):
         if isinstance(content.get("data"), pa.Table) and "file" in content:
             yield dict(content)
@@ -61,16 +61,16 @@ def within(files: Mapping[str, bytes], room: int = ROOM) -> dict[str, str]:
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes the files; those of these kinds that are there already go.
+    """Writes the files; then others of these kinds, from an earlier page, go.
 
     Raises:
         StoreError: when the folder cannot be written.
     """
-    for kind in KINDS:
-        for old in folder.glob(f"*.{kind}"):
-            old.unlink()
     for name, content in files.items():
         write_durably(folder / name, content)
+    for old in (path for kind in KINDS for path in folder.glob(f"*.{kind}")):
+        if old.name not in files:
+            old.unlink()
 
 
 def csv_bytes(table: pa.Table) -> bytes:

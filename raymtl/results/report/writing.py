@@ -31,9 +31,10 @@ def write_report(sweep: Path, rules: Rules | None = None) -> Path:
     state = read_sweep(sweep)
     save_results(sweep, state.results)
     folder = sweep / "report"
-    for old in [path for kind in KINDS for path in folder.glob(f"*.{kind}")]:
-        old.unlink()  # where they were once
-    return write_page("page.html.jinja", page(state, rules), folder / "index.html", TABLES)
+    written = write_page("page.html.jinja", page(state, rules), folder / "index.html", TABLES)
+    for path in (path for kind in KINDS for path in (folder / TABLES).glob(f"*.{kind}")):
+        (folder / path.name).unlink(missing_ok=True)  # where they were once
+    return written
 
 
 def render(state: SweepState) -> str:
