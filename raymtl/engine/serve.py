@@ -141,8 +141,7 @@ def serve(
         ready: told the address once it answers.
         epoch: whose weights: its number, ``best`` or ``last``; without it the best one's.
         told: what is being done, in words, until then.
-        source: of the run, whose signal and stages to use; without it, each task's own.
-        code: modules or Python files of the user's own classes.
+        source, code: as `Predictor.predict` and `raymtl.load` take them.
 
     Raises:
         StoreError: when there is no such run.
@@ -152,23 +151,30 @@ def serve(
     told("Loading the network ...")
     code = [str(Path(name).resolve()) if Path(name).exists() else name for name in code]
     _hears(load(run, code, epoch), source)  # what is wrong with it is said now, not by a replica
-    try:
-        from ray import serve as ray_serve
-    except ImportError as error:
-        raise PreflightError(
-            'Ray Serve is not installed. Install it with: pip install "raymtl[serve]"'
-        ) from error
+    ray_serve = _ray_serve()
     _free(host, port)
     told("Starting Ray ...")
     with connected(SweepOptions(), dashboard=False):
         told("Starting the server ...")
         ray_serve.start(http_options={"host": host, "port": port, "location": "HeadOnly"})
         deployment = ray_serve.deployment(num_replicas=replicas)(Listener)
-        bound = deployment.bind(str(run.resolve()), epoch, source, code)
-        ray_serve.run(bound, name="raymtl")
+        ray_serve.run(deployment.bind(str(run.resolve()), epoch, source, code), name="raymtl")
         ready(f"http://{host}:{port}/")
         while True:  # an interrupt ends Ray, which is this command's own, and Serve with it
             time.sleep(1)
+
+
+def _ray_serve() -> Any:
+    """Raises:
+    PreflightError: when it is not installed.
+    """
+    try:
+        from ray import serve as found
+    except ImportError as error:
+        raise PreflightError(
+            'Ray Serve is not installed. Install it with: pip install "raymtl[serve]"'
+        ) from error
+    return found
 
 
 def _hears(predictor: Predictor, source: str | None) -> None:
