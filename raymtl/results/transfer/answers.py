@@ -14,7 +14,7 @@ from raymtl.results.state import SweepState
 from raymtl.results.table import TOGETHER
 from raymtl.results.transfer.beside import over_controls, over_methods
 from raymtl.results.transfer.fixed import FixedSet, fixed_sets
-from raymtl.results.transfer.gains import Gain, What, gains
+from raymtl.results.transfer.gains import Gain, What, gains, scored
 from raymtl.results.transfer.inference import (
     Interval,
     benjamini_hochberg,
@@ -227,19 +227,21 @@ def _rows(
 def delta_table(state: SweepState) -> list[dict[str, Any]]:
     """Δm of every combination under every method: mean relative gain over its tasks, in percent.
 
-    Computed for each fold and seed in which all tasks of the combination are paired, then averaged;
-    interval and p as of the corrected t test with the largest ratio of its sources.
+    Computed for each fold and seed in which every task that it scored has a run alone, with a score
+    above 0, then averaged; interval and p as of the corrected t test with the largest ratio of its
+    sources.
     """
     metrics = {task: state.primary(task) for task in state.tasks}
-    sizes = _sizes(state)
-    together: dict[tuple[str, str, str], list[Gain]] = defaultdict(list)
-    for gain in gains(state.results, metrics):
-        if not gain.how.control:
-            names = TOGETHER.join(sorted((gain.what.source, *gain.how.partners)))
-            together[names, gain.how.extraction, gain.how.model].append(gain)
+    sizes, paired = _sizes(state), {(g.what, g.how): g for g in gains(state.results, metrics)}
+    together: dict[tuple[str, str, str], list[Gain | None]] = defaultdict(list)
+    for what, how in sorted(scored(state.results, metrics), key=str):
+        if how.partners and not how.control:
+            names = TOGETHER.join(sorted((what.source, *how.partners)))
+            together[names, how.extraction, how.model].append(paired.get((what, how)))
     rows = []
-    for (names, extraction, model), found in sorted(together.items()):
-        values = _deltas(found)
+    for (names, extraction, model), tasks in sorted(together.items()):
+        found = [gain for gain in tasks if gain]
+        values = _deltas(found) if len(found) == len(tasks) else []
         if values:
             ratio = max(sizes[p.run, g.what.source] for g in found for p in g.pairs)
             interval = corrected_t(values, ratio)

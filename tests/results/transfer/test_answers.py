@@ -210,6 +210,17 @@ def test_delta_is_the_mean_over_tasks(tmp_path: Path) -> None:
     assert (row["delta"], row["tasks"], row["n"]) == (pytest.approx(expected), 2, 3)
 
 
+def test_delta_is_not_of_some_tasks_only(tmp_path: Path) -> None:
+    """Digits have no run alone yet, so nothing is said of both tasks together."""
+    state = sweep(tmp_path, helps_digit, 3, 1)
+    for run in state.records:
+        if "__" not in run and "digit" in run:
+            (tmp_path / "runs" / run / "record.json").unlink()
+    state = read_sweep(tmp_path)
+    assert [row["source"] for row in transfer_table(state).to_pylist()] == ["ravdess.emotion"]
+    assert delta_table(state) == []
+
+
 def test_an_unfinished_sweep_pairs_what_is_there(tmp_path: Path) -> None:
     state = sweep(tmp_path, helps_digit, 3, 1)
     gone = next(run for run in state.records if "__" not in run and "digit" in run)
