@@ -13,6 +13,7 @@ from raymtl.commands.tested import recordings_of
 from raymtl.deploy.export import CARD, Exported, export
 from raymtl.deploy.files import SUFFIXES
 from raymtl.errors import StudyError
+from raymtl.extraction.sound import unreadable
 from raymtl.kept import Epoch
 from raymtl.reading.tables import audio_files
 from raymtl.tasks import Floats
@@ -81,7 +82,6 @@ def _waves(folder: Path) -> dict[str, tuple[Floats, int]]:
         try:
             wave, rate = soundfile.read(folder / name, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            said = f"no readable recording; libsndfile says: {error.error_string}"
-            raise StudyError(f"{folder / name}: {said} Leave it out.") from error
+            raise StudyError(f"{folder / name}: {unreadable(error)} Leave it out.") from error
         found[name] = (np.ascontiguousarray(wave.T), rate)
     return found

@@ -12,6 +12,7 @@ from raymtl.commands.rerun import planned
 from raymtl.deploy.checks import PREDICTIONS
 from raymtl.errors import StudyError
 from raymtl.extraction.signals import ClipRow
+from raymtl.extraction.sound import unreadable
 from raymtl.results.finding import find_run
 from raymtl.tasks import Floats
 
@@ -52,5 +53,4 @@ def _read(row: ClipRow) -> tuple[Floats, int]:
             wave = file.read(end - start, dtype="float32", always_2d=True)
             return np.ascontiguousarray(wave.T), file.samplerate
     except soundfile.LibsndfileError as error:
-        said = f"no readable recording; libsndfile says: {error.error_string}"
-        raise StudyError(f"{row.path}: {said} Use --recordings.") from error
+        raise StudyError(f"{row.path}: {unreadable(error)} Use --recordings.") from error

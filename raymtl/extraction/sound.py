@@ -140,6 +140,11 @@ class _Riff(Recording):
             os.close(self._fd)
 
 
+def unreadable(error: soundfile.LibsndfileError) -> str:
+    """What libsndfile found, said of the recording: its own words can name a cause that is none."""
+    return f"not a recording that can be read; libsndfile says: {error.error_string}"
+
+
 class _Coded(Recording):
     """A file, or the content of one, for libsndfile."""
 
@@ -147,9 +152,7 @@ class _Coded(Recording):
         try:
             self._file = soundfile.SoundFile(source)
         except soundfile.LibsndfileError as error:
-            raise AudioError(
-                f"no readable recording; libsndfile says: {error.error_string}"
-            ) from None
+            raise AudioError(unreadable(error)) from None
         self.rate, self.channels = self._file.samplerate, self._file.channels
         self.frames, self._source = self._file.frames, source
         try:
