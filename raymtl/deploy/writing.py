@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import TextWrapper
 
 from raymtl.deploy.answers import Said
 from raymtl.deploy.files import Result
@@ -13,6 +14,9 @@ from raymtl.deploy.files import Result
 _WIDE = 80  # columns of a terminal
 _TOP = 3  # scores shown of an answer
 _SPANS = 12  # of a recording shown, where the answer changes
+_REASON = TextWrapper(
+    _WIDE, initial_indent="  no answer: ", subsequent_indent="    ", break_long_words=False
+)
 COLUMNS = ("file", "task", "start", "end", "label", "score", "error", "epoch")
 
 
@@ -42,7 +46,7 @@ def text_lines(results: Iterable[Result]) -> Iterator[str]:
         heard = heard if any(end > 0 for _, end in spans) else ""
         yield f"{_plain(result.file)}{heard}"
         if result.error:
-            yield f"  no answer: {result.error}"
+            yield from _REASON.wrap(result.error)
         wide = max(map(len, result.answers), default=0)
         for task, whole in result.answers.items():
             yield _line(f"  {_plain(task):{wide}}  ", whole)

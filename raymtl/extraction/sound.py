@@ -142,7 +142,7 @@ class _Riff(Recording):
 
 def unreadable(error: soundfile.LibsndfileError) -> str:
     """What libsndfile found, said of the recording: its own words can name a cause that is none."""
-    return f"not a recording that can be read; libsndfile says: {error.error_string}"
+    return f"not a recording that libsndfile can read: {error.error_string}"
 
 
 class _Coded(Recording):
