@@ -57,6 +57,6 @@ def test_groups_that_many_sources_share_are_said_once(data: Path, tmp_path: Path
     plan = plan_of(DIGITS, data, tmp_path / "store", sources=sources, folds=Official())
     said = [note for note in plan.notes if "official" in note]
     assert said == [
-        "official splits put 1 who groups on both sides: trained in a, tested in a "
+        "official splits put 1 who group on both sides: trained in a, tested in a "
         "(and 8 more pairs of sources)"
     ]
