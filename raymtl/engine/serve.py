@@ -6,9 +6,11 @@ reads) to what each task says of it, as JSON.
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from raymtl.deploy import load
 from raymtl.deploy.predictor import Predictor
 from raymtl.engine.cluster import connected
+from raymtl.engine.interrupt import SIGNALS
 from raymtl.engine.options import SweepOptions
 from raymtl.errors import AudioError, DecodingError, PreflightError, RaymtlError, StudyError
 from raymtl.kept import Epoch
@@ -154,7 +157,7 @@ def serve(
     ray_serve = _ray_serve()
     _free(host, port)
     told("Starting Ray ...")
-    with connected(SweepOptions(), dashboard=False):
+    with connected(SweepOptions(), dashboard=False), _signals_heeded():
         told("Starting the server ...")
         ray_serve.start(http_options={"host": host, "port": port, "location": "HeadOnly"})
         deployment = ray_serve.deployment(num_replicas=replicas)(Listener)
@@ -162,6 +165,18 @@ def serve(
         ready(f"http://{host}:{port}/")
         while True:  # an interrupt ends Ray, which is this command's own, and Serve with it
             time.sleep(1)
+
+
+@contextmanager
+def _signals_heeded() -> Iterator[None]:
+    """Within, an interrupt ends the server even where a shell in the background had it ignored, and
+    so does what systemd and Kubernetes send; Ray takes that for itself when it connects."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _ray_serve() -> Any:

@@ -195,12 +195,14 @@ def test_interrupted_while_it_starts(
 
 @pytest.mark.ray
 def test_through_ray_serve_until_interrupted(run: Path, recording: Path) -> None:
+    """Also where it began with interrupts ignored, as a script's `command &` does."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "raymtl", "serve", str(run), "--port", str(port)]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-    )
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command],
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
     try:
         assert process.stdout is not None
         assert "answers; Ctrl-C ends it" in process.stdout.readline()
